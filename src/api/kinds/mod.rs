@@ -1,0 +1,62 @@
+//! The kinds, one file each: add a file, its `mod` line and its entry here.
+
+pub mod binding;
+pub mod configmap;
+pub mod controllerrevision;
+pub mod cronjob;
+pub mod daemonset;
+pub mod deployment;
+pub mod event;
+pub mod event_v1;
+pub mod job;
+pub mod lease;
+pub mod namespace;
+pub mod node;
+pub mod persistentvolumeclaim;
+pub mod pod;
+pub mod replicaset;
+pub mod replicationcontroller;
+pub mod secret;
+pub mod service;
+pub mod serviceaccount;
+pub mod statefulset;
+mod strategy;
+
+use super::kind::KindInfo;
+
+/// The kinds this cluster knows, alphabetical and in the order of `Kind`.
+pub static KINDS: &[&KindInfo] = &[
+    &binding::INFO,
+    &configmap::INFO,
+    &controllerrevision::INFO,
+    &cronjob::INFO,
+    &daemonset::INFO,
+    &deployment::INFO,
+    &event::INFO,
+    &event_v1::INFO,
+    &job::INFO,
+    &lease::INFO,
+    &namespace::INFO,
+    &node::INFO,
+    &persistentvolumeclaim::INFO,
+    &pod::INFO,
+    &replicaset::INFO,
+    &replicationcontroller::INFO,
+    &secret::INFO,
+    &service::INFO,
+    &serviceaccount::INFO,
+    &statefulset::INFO,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+
+    #[test]
+    fn every_kind_stands_at_its_own_place() {
+        for (index, info) in KINDS.iter().enumerate() {
+            assert_eq!(info.id as usize, index, "{}", info.kind);
+            assert!(!info.plural.is_empty() && !info.singular.is_empty() && !info.etcd_prefix.is_empty());
+        }
+    }
+}

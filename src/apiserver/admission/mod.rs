@@ -1,0 +1,115 @@
+//! Admission: what the server adds to an object or refuses, plugin by plugin in upstream's order.
+//!
+//! Mirrors pkg/kubeapiserver/options/plugins.go. Leaves out: LimitRanger, PodSecurity (privileged by
+//! default), NodeRestriction, webhooks, policies, ResourceQuota: nothing here for them to act on.
+
+pub mod default_toleration_seconds;
+mod namespace_lifecycle;
+mod priority;
+mod service_account;
+
+use std::time::Duration;
+
+use crate::api::{Kind, KindInfo, Object, Status};
+use crate::sim::Random;
+
+use super::inspect::{Admitted, Said};
+use super::route::Resource;
+use super::server::ApiServer;
+
+/// What admission said instead of yes.
+pub(super) enum Denied {
+    Status(Box<Status>),
+    /// What it needs may come yet: look again after this.
+    Later(Duration),
+}
+
+impl From<Status> for Denied {
+    fn from(status: Status) -> Self {
+        Denied::Status(Box::new(status))
+    }
+}
+
+/// `admission.NewForbidden`: about the name, or what it will be made from.
+fn forbidden(info: &KindInfo, object: &Object, why: &str) -> Status {
+    let name = if object.name().is_empty() {
+        object.meta().generate_name.as_deref().filter(|base| !base.is_empty()).unwrap_or("Unknown")
+    } else {
+        object.name()
+    };
+    Status::forbidden(info, name, why)
+}
+
+/// What the plugins may change of a pod, in numbers: enough to see whether one did.
+fn marks(object: &Object) -> Option<(usize, usize, Option<i32>, usize)> {
+    let Object::Pod(pod) = object else { return None };
+    let spec = pod.spec.as_ref()?;
+    Some((
+        spec.tolerations.as_ref().map_or(0, Vec::len),
+        spec.volumes.as_ref().map_or(0, Vec::len),
+        spec.priority,
+        spec.service_account_name.as_ref().map_or(0, String::len),
+    ))
+}
+
+fn verdict(plugin: &'static str, said: Said) -> Admitted {
+    Admitted { plugin, said }
+}
+
+impl ApiServer {
+    /// Admits a new object, or not. `attempts`: how often this was tried before. What each plugin said
+    /// is put down in `verdicts`.
+    pub(super) fn admit_create(
+        &self,
+        random: &mut Random,
+        object: &mut Object,
+        attempts: u32,
+        verdicts: &mut Vec<Admitted>,
+    ) -> Result<(), Denied> {
+        verdicts.clear();
+        let namespaced = object.info().namespaced();
+        let mut ask =
+            |plugin, concerned: bool, object: &mut Object, run: &mut dyn FnMut(&mut Object) -> Result<(), Denied>| {
+                let before = marks(object);
+                let result = run(object);
+                let said = match &result {
+                    Err(Denied::Later(_)) => Said::Waits,
+                    Err(Denied::Status(status)) => Said::Denied(status.message.as_str().into()),
+                    Ok(()) if !concerned => Said::Ignored,
+                    Ok(()) if marks(object) != before => Said::Changed,
+                    Ok(()) => Said::Admitted,
+                };
+                verdicts.push(verdict(plugin, said));
+                result
+            };
+        let pod = object.kind() == Kind::Pod;
+        ask("NamespaceLifecycle", namespaced, object, &mut |object| {
+            Ok(namespace_lifecycle::create(&self.cache, object)?)
+        })?;
+        ask("ServiceAccount", pod, object, &mut |object| {
+            service_account::create(&self.cache, random, object, attempts)
+        })?;
+        ask("Priority", pod, object, &mut |object| Ok(priority::create(object)?))?;
+        ask("DefaultTolerationSeconds", pod, object, &mut |object| {
+            default_toleration_seconds::admit(object);
+            Ok(())
+        })
+    }
+
+    /// Admits an update of the object itself.
+    pub(super) fn admit_update(object: &mut Object, old: &Object) {
+        priority::update(object, old);
+        default_toleration_seconds::admit(object);
+    }
+
+    /// Admits a deletion, or not.
+    pub(super) fn admit_delete(&self, resource: &Resource, verdicts: &mut Vec<Admitted>) -> Result<(), Status> {
+        let result = namespace_lifecycle::delete(resource);
+        let said = match &result {
+            Ok(()) => Said::Admitted,
+            Err(status) => Said::Denied(status.message.as_str().into()),
+        };
+        verdicts.push(verdict("NamespaceLifecycle", said));
+        result
+    }
+}

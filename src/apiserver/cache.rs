@@ -1,0 +1,180 @@
+//! The watch cache: the objects of every kind, and the last events, so that a watcher can resume.
+//!
+//! Mirrors apiserver/pkg/storage/cacher (`watchCache`). Leaves out: one reflector per resource (one
+//! watch feeds all kinds here).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::sim::persistent::{OrdMap, Vector};
+
+use crate::api::etcd::{EtcdEvent, KeyValue};
+use crate::api::{KINDS, Kind, Object, WatchType};
+use crate::sim::SimTime;
+
+/// How many events a kind keeps at least: `defaultLowerBoundCapacity`.
+const EVENTS_MIN: usize = 100;
+/// How many it keeps at most: `defaultUpperBoundCapacity`.
+const EVENTS_MAX: usize = 100 * 1024;
+/// Events younger than this are kept within that bound: `DefaultEventFreshDuration`.
+const EVENT_FRESH: Duration = Duration::from_secs(75);
+
+/// One event of a kind, as watchers are told it.
+#[derive(Clone, Debug)]
+pub struct CacheEvent {
+    pub revision: u64,
+    /// `Added`, `Modified` or `Deleted`.
+    pub type_: WatchType,
+    /// The object after the change; for a deletion its last state with the deletion's resource version.
+    pub object: Arc<Object>,
+    /// The object before the change.
+    pub prev: Option<Arc<Object>>,
+    at: SimTime,
+}
+
+/// The cache of one kind.
+#[derive(Clone, Debug, Default)]
+pub struct KindCache {
+    /// By etcd key.
+    objects: OrdMap<Arc<str>, Arc<Object>>,
+    events: Vector<CacheEvent>,
+    /// Whether events were let go since the last list.
+    trimmed: bool,
+}
+
+/// The cache of every kind. Cloning shares its structure.
+#[derive(Clone, Debug)]
+pub struct WatchCache {
+    kinds: Vec<KindCache>,
+    /// The revision of etcd it has come to.
+    revision: u64,
+    /// The revision of the list it began with.
+    list_revision: u64,
+}
+
+/// The object of a key with its resource version: the one copy that is made per write.
+pub fn stamp(value: &Object, revision: u64) -> Arc<Object> {
+    let mut object = value.clone();
+    object.meta_mut().resource_version = Some(revision.to_string());
+    Arc::new(object)
+}
+
+impl Default for WatchCache {
+    fn default() -> Self {
+        WatchCache { kinds: vec![KindCache::default(); KINDS.len()], revision: 0, list_revision: 0 }
+    }
+}
+
+impl WatchCache {
+    /// A cache of everything listed at `revision`.
+    pub fn listed(kvs: &[KeyValue], revision: u64) -> Self {
+        let mut cache = WatchCache { revision, list_revision: revision, ..WatchCache::default() };
+        for kv in kvs {
+            let kind = kv.value.kind() as usize;
+            cache.kinds[kind].objects.insert(kv.key.clone(), stamp(&kv.value, kv.mod_revision));
+        }
+        cache
+    }
+
+    /// The revision of etcd it has come to.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// An object by kind and etcd key.
+    pub fn get(&self, kind: Kind, key: &str) -> Option<&Arc<Object>> {
+        self.kinds[kind as usize].objects.get(key)
+    }
+
+    /// An object by kind, namespace and name.
+    pub fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Arc<Object>> {
+        self.get(kind, &kind.info().etcd_key(namespace, name))
+    }
+
+    /// The objects of a kind by key, from `start` to the end of what begins with `prefix`.
+    pub fn objects(&self, kind: Kind, prefix: &str, start: &str) -> impl Iterator<Item = (&Arc<str>, &Arc<Object>)> {
+        let from = if start > prefix { start } else { prefix };
+        self.kinds[kind as usize]
+            .objects
+            .range::<_, str>((std::ops::Bound::Included(from), std::ops::Bound::Unbounded))
+            .take_while(move |(key, _)| key.starts_with(prefix))
+    }
+
+    /// How many objects of a kind there are.
+    pub fn len(&self, kind: Kind) -> usize {
+        self.kinds[kind as usize].objects.len()
+    }
+
+    /// How many events of a kind are kept, and the revision of the newest; 0 for none.
+    pub fn window(&self, kind: Kind) -> (usize, u64) {
+        let events = &self.kinds[kind as usize].events;
+        (events.len(), events.back().map_or(0, |event| event.revision))
+    }
+
+    /// The oldest revision from which a watch of `kind` can resume.
+    pub fn oldest(&self, kind: Kind) -> u64 {
+        let cache = &self.kinds[kind as usize];
+        match cache.events.front() {
+            Some(event) if cache.trimmed => event.revision - 1,
+            _ => self.list_revision,
+        }
+    }
+
+    /// The events of `kind` after `revision`.
+    pub fn events_since(&self, kind: Kind, revision: u64) -> impl DoubleEndedIterator<Item = &CacheEvent> {
+        let events = &self.kinds[kind as usize].events;
+        let skip = events.iter().rev().take_while(|event| event.revision > revision).count();
+        events.iter().skip(events.len() - skip)
+    }
+
+    /// The objects of a kind as they were at `revision`, if its events reach back so far.
+    pub fn at(&self, kind: Kind, revision: u64) -> Option<OrdMap<Arc<str>, Arc<Object>>> {
+        if revision < self.oldest(kind) || revision > self.revision {
+            return None;
+        }
+        let mut objects = self.kinds[kind as usize].objects.clone();
+        let info = kind.info();
+        for event in self.events_since(kind, revision).rev() {
+            let key = info.etcd_key(event.object.namespace(), event.object.name());
+            match &event.prev {
+                Some(prev) => objects.insert(Arc::from(key), prev.clone()),
+                None => objects.remove(&*key),
+            };
+        }
+        Some(objects)
+    }
+
+    /// Takes in a change that etcd told of; the event to tell the watchers.
+    pub fn apply(&mut self, event: &EtcdEvent, now: SimTime) -> CacheEvent {
+        let kv = &event.kv;
+        let cache = &mut self.kinds[kv.value.kind() as usize];
+        let object = stamp(&kv.value, kv.mod_revision);
+        let prev = if event.deleted {
+            cache.objects.remove(&*kv.key)
+        } else {
+            cache.objects.insert(kv.key.clone(), object.clone())
+        };
+        let type_ = match (event.deleted, &prev) {
+            (true, _) => WatchType::Deleted,
+            (false, None) => WatchType::Added,
+            (false, Some(_)) => WatchType::Modified,
+        };
+        let event = CacheEvent { revision: kv.mod_revision, type_, object, prev, at: now };
+        cache.events.push_back(event.clone());
+        while cache.events.len() > EVENTS_MIN {
+            let old = cache.events.front().is_some_and(|first| now.since(first.at) > EVENT_FRESH);
+            if !old && cache.events.len() <= EVENTS_MAX {
+                break;
+            }
+            cache.events.pop_front();
+            cache.trimmed = true;
+        }
+        self.revision = event.revision;
+        event
+    }
+
+    /// Etcd has come to `revision`.
+    pub fn advance(&mut self, revision: u64) {
+        self.revision = self.revision.max(revision);
+    }
+}

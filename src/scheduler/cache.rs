@@ -1,0 +1,399 @@
+//! The scheduler's cache: the nodes with their pods, those it has only assumed included.
+//!
+//! Mirrors pkg/scheduler/backend/cache. One process reads and writes it, so it is its own snapshot.
+//! Leaves out: expiry of assumed pods (upstream's default is never).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::sim::persistent::{OrdMap, OrdSet, Vector};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use crate::api::{Kind, Object, ObjectKey};
+
+use super::node_info::NodeInfo;
+use super::pod_info::PodInfo;
+
+/// Labels as metadata has them.
+pub type Labels = std::collections::BTreeMap<String, String>;
+
+/// An image somewhere in the cluster.
+#[derive(Clone, Debug, Default)]
+pub struct ImageState {
+    pub size_bytes: i64,
+    /// The nodes that have it.
+    pub nodes: OrdSet<Arc<str>>,
+}
+
+#[derive(Clone, Debug)]
+struct PodState {
+    info: Arc<PodInfo>,
+    node: Arc<str>,
+    assumed: bool,
+    /// Its namespace and labels; `None` for a terminating pod, which no spreading counts.
+    labels: Option<u32>,
+}
+
+/// A namespace and labels that pods have, by a number, so that a selector is asked once for all of them.
+#[derive(Clone, Copy, Debug)]
+struct LabelSet {
+    id: u32,
+    pods: u32,
+}
+
+/// Nodes and their pods. Cloning is O(1).
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    /// The nodes that have an object, taking turns between zones.
+    nodes: Vector<Arc<NodeInfo>>,
+    /// Where a node stands in `nodes`.
+    index: OrdMap<Arc<str>, usize>,
+    /// Zones in the order they were first seen.
+    zones: Vector<Arc<str>>,
+    /// Whether nodes came or changed zone since the order was made.
+    unordered: bool,
+    /// Nodes of which only pods are known.
+    imaginary: OrdMap<Arc<str>, Arc<NodeInfo>>,
+    pods: OrdMap<ObjectKey, PodState>,
+    images: OrdMap<Arc<str>, ImageState>,
+    /// The nodes with pods that have a term of affinity or anti-affinity.
+    with_affinity: OrdSet<Arc<str>>,
+    label_sets: OrdMap<(Arc<str>, Labels), LabelSet>,
+    last_label_set: u32,
+    /// The selectors of Services, and of what controls pods.
+    services: OrdMap<ObjectKey, Labels>,
+    owners: OrdMap<(Kind, ObjectKey), LabelSelector>,
+    /// The labels of every namespace.
+    namespaces: OrdMap<Arc<str>, Arc<Labels>>,
+    /// Pods for which room is being made, by node.
+    nominated: OrdMap<Arc<str>, OrdMap<ObjectKey, Arc<PodInfo>>>,
+}
+
+/// `utilnode.GetZoneKey`: region and zone, empty when the node has neither.
+pub fn zone_key(node: &NodeInfo) -> String {
+    let label = |stable: &str, old: &str| node.label(stable).or_else(|| node.label(old)).unwrap_or_default().to_owned();
+    let region = label("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region");
+    let zone = label("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone");
+    if region.is_empty() && zone.is_empty() { String::new() } else { format!("{region}:\0:{zone}") }
+}
+
+impl Cache {
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The nodes, in the order in which they are tried.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodeInfo> {
+        self.nodes.iter().map(|node| &**node)
+    }
+
+    /// The node at a place in that order.
+    pub fn at(&self, index: usize) -> Option<&NodeInfo> {
+        self.nodes.get(index).map(|node| &**node)
+    }
+
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Option<&NodeInfo> {
+        self.index.get(name).and_then(|index| self.at(*index))
+    }
+
+    /// An image by its name.
+    pub fn image(&self, name: &str) -> Option<&ImageState> {
+        self.images.get(name)
+    }
+
+    /// The nodes with pods that have a term of affinity or anti-affinity, by name.
+    pub fn nodes_with_affinity(&self) -> impl Iterator<Item = &NodeInfo> {
+        self.with_affinity.iter().filter_map(|name| self.node(name))
+    }
+
+    /// Those of them whose pods may not want others near.
+    pub fn nodes_with_required_anti_affinity(&self) -> impl Iterator<Item = &NodeInfo> {
+        let wary = |pod: &Arc<PodInfo>| !pod.required_anti_affinity.is_empty();
+        self.nodes_with_affinity().filter(move |node| node.pods_with_affinity.values().any(wary))
+    }
+
+    /// The namespaces with their labels, by name.
+    pub fn namespaces(&self) -> impl Iterator<Item = (&Arc<str>, &Labels)> {
+        self.namespaces.iter().map(|(name, labels)| (name, &**labels))
+    }
+
+    /// The labels of a namespace; none for one that is not known.
+    pub fn namespace_labels(&self, name: &str) -> Arc<Labels> {
+        self.namespaces.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The numbers of the label sets in a namespace whose labels match.
+    pub fn label_sets(&self, namespace: &str, matches: impl Fn(&Labels) -> bool) -> OrdSet<u32> {
+        let sets = self.label_sets.range((Arc::from(namespace), Labels::new())..);
+        let sets = sets.take_while(|((of, _), _)| &**of == namespace);
+        sets.filter(|((_, labels), _)| matches(labels)).map(|(_, set)| set.id).collect()
+    }
+
+    /// What the Services of a namespace select.
+    pub fn services<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Labels> {
+        let services = self.services.range(ObjectKey::new(namespace, "")..);
+        services.take_while(move |(key, _)| &*key.namespace == namespace).map(|(_, selector)| selector)
+    }
+
+    /// What a ReplicaSet, ReplicationController or StatefulSet selects.
+    pub fn owner(&self, kind: Kind, namespace: &str, name: &str) -> Option<&LabelSelector> {
+        self.owners.get(&(kind, ObjectKey::new(namespace, name)))
+    }
+
+    /// A Service came, changed or, with `None`, went.
+    pub fn set_service(&mut self, key: ObjectKey, selector: Option<Labels>) {
+        match selector {
+            Some(selector) => self.services.insert(key, selector),
+            None => self.services.remove(&key),
+        };
+    }
+
+    /// One of these came, changed or, with `None`, went.
+    pub fn set_owner(&mut self, kind: Kind, key: ObjectKey, selector: Option<LabelSelector>) {
+        match selector {
+            Some(selector) => self.owners.insert((kind, key), selector),
+            None => self.owners.remove(&(kind, key)),
+        };
+    }
+
+    /// The number of a pod's namespace and labels.
+    fn enter_labels(&mut self, pod: &PodInfo) -> Option<u32> {
+        if pod.pod().metadata.deletion_timestamp.is_some() {
+            return None;
+        }
+        let fresh = LabelSet { id: self.last_label_set + 1, pods: 0 };
+        let set = self.label_sets.entry((pod.key.namespace.clone(), pod.labels().clone())).or_insert(fresh);
+        set.pods += 1;
+        self.last_label_set = self.last_label_set.max(set.id);
+        Some(set.id)
+    }
+
+    fn leave_labels(&mut self, pod: &PodInfo) {
+        let key = (pod.key.namespace.clone(), pod.labels().clone());
+        if let Some(set) = self.label_sets.get_mut(&key) {
+            set.pods -= 1;
+            if set.pods == 0 {
+                self.label_sets.remove(&key);
+            }
+        }
+    }
+
+    /// A namespace came, changed or, with `None`, went.
+    pub fn set_namespace(&mut self, name: &Arc<str>, labels: Option<Labels>) {
+        match labels {
+            Some(labels) => self.namespaces.insert(name.clone(), Arc::new(labels)),
+            None => self.namespaces.remove(name),
+        };
+    }
+
+    /// Whether the pod was assumed and not yet seen on its node.
+    pub fn is_assumed(&self, key: &ObjectKey) -> bool {
+        self.pods.get(key).is_some_and(|state| state.assumed)
+    }
+
+    /// The node a pod is on, or assumed to be on.
+    pub fn node_of(&self, key: &ObjectKey) -> Option<&Arc<str>> {
+        self.pods.get(key).map(|state| &state.node)
+    }
+
+    /// The pods nominated to a node.
+    pub fn nominated(&self, node: &str) -> impl Iterator<Item = &Arc<PodInfo>> {
+        self.nominated.get(node).into_iter().flat_map(|pods| pods.values())
+    }
+
+    /// Whether any pod is nominated to any node.
+    pub fn has_nominated(&self) -> bool {
+        !self.nominated.is_empty()
+    }
+
+    /// Notes that room is being made for a pod on a node.
+    pub fn nominate(&mut self, pod: &Arc<PodInfo>, node: &Arc<str>) {
+        self.unnominate(&pod.key);
+        if !node.is_empty() {
+            self.nominated.entry(node.clone()).or_default().insert(pod.key.clone(), pod.clone());
+        }
+    }
+
+    /// Takes a pod's nomination back.
+    pub fn unnominate(&mut self, key: &ObjectKey) {
+        if self.nominated.is_empty() {
+            return;
+        }
+        let holders: Vec<Arc<str>> =
+            self.nominated.iter().filter(|(_, pods)| pods.contains_key(key)).map(|(node, _)| node.clone()).collect();
+        for node in holders {
+            if let Some(pods) = self.nominated.get_mut(&node) {
+                pods.remove(key);
+                if pods.is_empty() {
+                    self.nominated.remove(&node);
+                }
+            }
+        }
+    }
+
+    /// Counts a pod that was seen on `node`, or assumed to be there.
+    fn put(&mut self, info: &Arc<PodInfo>, node: &Arc<str>, assumed: bool) {
+        self.take(&info.key);
+        let labels = self.enter_labels(info);
+        let held = self.node_mut(node);
+        held.add_pod(info);
+        if let Some(set) = labels {
+            held.count_labels(set, true);
+        }
+        if info.has_affinity() {
+            self.with_affinity.insert(node.clone());
+        }
+        self.pods.insert(info.key.clone(), PodState { info: info.clone(), node: node.clone(), assumed, labels });
+    }
+
+    fn take(&mut self, key: &ObjectKey) -> Option<PodState> {
+        let state = self.pods.remove(key)?;
+        let node = self.node_mut(&state.node);
+        node.remove_pod(key);
+        if let Some(set) = state.labels {
+            node.count_labels(set, false);
+        }
+        if state.info.has_affinity() && node.pods_with_affinity.is_empty() {
+            self.with_affinity.remove(&state.node);
+        }
+        if state.labels.is_some() {
+            self.leave_labels(&state.info);
+        }
+        if self.imaginary.get(&state.node).is_some_and(|node| node.pods.is_empty()) {
+            self.imaginary.remove(&state.node);
+        }
+        Some(state)
+    }
+
+    fn node_mut(&mut self, name: &Arc<str>) -> &mut NodeInfo {
+        match self.index.get(name) {
+            Some(index) => Arc::make_mut(self.nodes.get_mut(*index).expect("the index points into the nodes")),
+            None => Arc::make_mut(self.imaginary.entry(name.clone()).or_insert_with(|| Arc::new(NodeInfo::new(name)))),
+        }
+    }
+
+    /// Counts a pod on the node it is about to be bound to.
+    pub fn assume(&mut self, pod: &Arc<PodInfo>, node: &Arc<str>) {
+        debug_assert!(!self.pods.contains_key(&pod.key), "{} is already on a node and cannot be assumed", pod.key);
+        self.put(pod, node, true);
+    }
+
+    /// Takes an assumption back: the binding failed. True if there was one.
+    pub fn forget(&mut self, key: &ObjectKey) -> bool {
+        self.is_assumed(key) && self.take(key).is_some()
+    }
+
+    /// A pod was seen on its node: confirms an assumption, or mends a wrong one.
+    pub fn add_pod(&mut self, pod: &Arc<PodInfo>) {
+        self.put(pod, &Arc::from(pod.node_name()), false);
+    }
+
+    /// A pod is gone. Gives what was known of it.
+    pub fn remove_pod(&mut self, key: &ObjectKey) -> Option<Arc<PodInfo>> {
+        self.take(key).map(|state| state.info)
+    }
+
+    /// A node came or changed.
+    pub fn set_node(&mut self, object: &Arc<Object>) {
+        let name = object.key().name;
+        match self.index.get(&name).copied() {
+            Some(index) => {
+                let node = Arc::make_mut(self.nodes.get_mut(index).expect("the index points into the nodes"));
+                let (zone, images) = (zone_key(node), node.images.clone());
+                node.set_node(object);
+                let (moved, new_images) = (zone_key(node) != zone, node.images.clone());
+                self.unordered |= moved;
+                if !Arc::ptr_eq(&images, &new_images) {
+                    self.forget_images(&name, &images);
+                    self.learn_images(&name, &new_images);
+                }
+            }
+            None => {
+                let mut node =
+                    self.imaginary.remove(&name).map_or_else(|| NodeInfo::new(&name), |node| (*node).clone());
+                node.set_node(object);
+                let images = node.images.clone();
+                self.learn_images(&name, &images);
+                self.index.insert(name, self.nodes.len());
+                self.nodes.push_back(Arc::new(node));
+                self.unordered = true;
+            }
+        }
+    }
+
+    /// A node is gone. Its pods are remembered until they are gone as well.
+    pub fn remove_node(&mut self, name: &str) {
+        let Some(index) = self.index.remove(name) else { return };
+        let mut node = (*self.nodes.remove(index)).clone();
+        for (place, node) in self.nodes.iter().enumerate().skip(index) {
+            self.index.insert(node.name.clone(), place);
+        }
+        let images = node.images.clone();
+        self.forget_images(&node.name.clone(), &images);
+        self.unordered = true;
+        if !node.pods.is_empty() {
+            node.unset_node();
+            self.imaginary.insert(node.name.clone(), Arc::new(node));
+        }
+    }
+
+    fn learn_images(&mut self, node: &Arc<str>, images: &OrdMap<Arc<str>, i64>) {
+        for (name, size) in images {
+            let state = self.images.entry(name.clone()).or_default();
+            // The first node to report an image decides its size, as upstream.
+            if state.nodes.is_empty() {
+                state.size_bytes = *size;
+            }
+            state.nodes.insert(node.clone());
+        }
+    }
+
+    fn forget_images(&mut self, node: &Arc<str>, images: &OrdMap<Arc<str>, i64>) {
+        for name in images.keys() {
+            if let Some(state) = self.images.get_mut(name) {
+                state.nodes.remove(node);
+                if state.nodes.is_empty() {
+                    self.images.remove(name);
+                }
+            }
+        }
+    }
+
+    /// Puts the nodes in order if they are not: one zone after the other takes a turn, so that pods are
+    /// tried across zones evenly (`nodeTree.list`).
+    pub fn order(&mut self) {
+        if !std::mem::take(&mut self.unordered) {
+            return;
+        }
+        let mut by_zone: OrdMap<String, VecDeque<Arc<NodeInfo>>> = OrdMap::new();
+        for node in &self.nodes {
+            by_zone.entry(zone_key(node)).or_default().push_back(node.clone());
+        }
+        self.zones.retain(|zone| by_zone.contains_key(&**zone));
+        for node in &self.nodes {
+            let zone = zone_key(node);
+            if !self.zones.iter().any(|known| **known == *zone) {
+                self.zones.push_back(Arc::from(zone));
+            }
+        }
+        let mut nodes = Vector::new();
+        let mut index = Vec::new();
+        while nodes.len() < self.nodes.len() {
+            for zone in &self.zones {
+                if let Some(node) = by_zone.get_mut(&**zone).and_then(VecDeque::pop_front) {
+                    index.push((node.name.clone(), nodes.len()));
+                    nodes.push_back(node);
+                }
+            }
+        }
+        self.nodes = nodes;
+        self.index = index.into_iter().collect();
+    }
+}

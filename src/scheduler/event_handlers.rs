@@ -1,0 +1,174 @@
+//! What the informers bring, into the cache and the queue.
+//!
+//! Mirrors pkg/scheduler/eventhandlers.go.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use crate::api::{Kind, Message, Object};
+use crate::client::Change;
+use crate::sim::Ctx;
+
+use super::cluster_event::{ClusterEvent, EventResource, action, node_changes, pod_changes, pod_updated};
+use super::pod_info::{PodInfo, node_name};
+use super::process::Scheduler;
+
+/// What an owner of pods selects.
+fn selector_of(owner: &Object) -> Option<LabelSelector> {
+    match owner {
+        Object::ReplicaSet(set) => set.spec.as_ref().map(|spec| spec.selector.clone()),
+        Object::StatefulSet(set) => set.spec.as_ref().map(|spec| spec.selector.clone()),
+        Object::ReplicationController(own) => {
+            let match_labels = own.spec.as_ref()?.selector.clone();
+            Some(LabelSelector { match_labels, match_expressions: None })
+        }
+        _ => None,
+    }
+}
+
+impl Scheduler {
+    /// Tells the queue what happened.
+    fn happened(
+        &mut self,
+        ctx: &Ctx<'_, Message>,
+        resource: EventResource,
+        action: u32,
+        old: Option<Arc<Object>>,
+        new: Option<Arc<Object>>,
+    ) {
+        let event = ClusterEvent { resource, action, old, new };
+        self.queue.on_event(&self.profile, &event, ctx.now(), ctx.cause());
+    }
+
+    /// Something that is watched came, changed or went.
+    pub(super) fn on_change(&mut self, ctx: &Ctx<'_, Message>, change: Change) {
+        let new = change.new.as_ref();
+        match change.kind {
+            Kind::Pod => self.on_pod_change(ctx, change),
+            Kind::Node => self.on_node_change(ctx, change),
+            Kind::Namespace => {
+                let labels = new.map(|namespace| namespace.meta().labels.clone().unwrap_or_default());
+                self.cache.set_namespace(&change.key.name, labels);
+            }
+            Kind::ReplicaSet | Kind::ReplicationController | Kind::StatefulSet => {
+                let selector = new.and_then(|owner| selector_of(owner));
+                self.cache.set_owner(change.kind, change.key, selector);
+            }
+            Kind::Service => {
+                let spec = new.and_then(|service| service.expect::<Service>().spec.as_ref());
+                self.cache.set_service(change.key, spec.and_then(|spec| spec.selector.clone()));
+            }
+            // No other kind is watched.
+            _ => {}
+        }
+    }
+
+    /// A node came, changed or went.
+    fn on_node_change(&mut self, ctx: &Ctx<'_, Message>, change: Change) {
+        match (change.old, change.new) {
+            (old, None) => {
+                self.cache.remove_node(&change.key.name);
+                self.happened(ctx, EventResource::Node, action::DELETE, old, None);
+            }
+            (None, Some(new)) => {
+                self.cache.set_node(&new);
+                self.happened(ctx, EventResource::Node, action::ADD, None, Some(new));
+            }
+            (Some(old), Some(new)) => {
+                self.cache.set_node(&new);
+                let changes = node_changes(old.expect::<Node>(), new.expect::<Node>());
+                if changes != 0 {
+                    self.happened(ctx, EventResource::Node, changes, Some(old), Some(new));
+                }
+            }
+        }
+    }
+
+    /// A pod came, changed or went.
+    fn on_pod_change(&mut self, ctx: &Ctx<'_, Message>, change: Change) {
+        match (change.old, change.new) {
+            (Some(old), Some(new)) if old.uid() != new.uid() => {
+                // Deleted and made again while the watch was away.
+                self.pod_gone(ctx, &old);
+                self.pod_came(ctx, &new);
+            }
+            (Some(old), Some(new)) => self.pod_changed(ctx, old, new),
+            (None, Some(new)) => self.pod_came(ctx, &new),
+            (Some(old), None) => self.pod_gone(ctx, &old),
+            (None, None) => {}
+        }
+    }
+
+    fn is_ours(&self, pod: &Pod) -> bool {
+        let name = pod.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
+        name.unwrap_or(self.config.scheduler_name) == self.config.scheduler_name
+    }
+
+    fn pod_came(&mut self, ctx: &Ctx<'_, Message>, object: &Arc<Object>) {
+        let pod: &Pod = object.expect();
+        if !node_name(pod).is_empty() {
+            self.pod_assigned(ctx, object);
+        } else if self.is_ours(pod) {
+            let info = PodInfo::new(object);
+            let node = Arc::from(info.nominated_node());
+            self.cache.nominate(&Arc::new(info.clone()), &node);
+            self.queue.add(&self.profile, info, ctx.now(), ctx.cause());
+        }
+    }
+
+    /// A pod was seen on its node for the first time.
+    fn pod_assigned(&mut self, ctx: &Ctx<'_, Message>, object: &Arc<Object>) {
+        let info = Arc::new(PodInfo::new(object));
+        self.queue.delete(&info.key);
+        self.cache.unnominate(&info.key);
+        self.cache.add_pod(&info);
+        self.happened(ctx, EventResource::AssignedPod, action::ADD, None, Some(object.clone()));
+    }
+
+    fn pod_changed(&mut self, ctx: &Ctx<'_, Message>, old: Arc<Object>, new: Arc<Object>) {
+        let (before, after): (&Pod, &Pod) = (old.expect(), new.expect());
+        match (node_name(before).is_empty(), node_name(after).is_empty()) {
+            (true, false) => self.pod_assigned(ctx, &new),
+            (false, false) => {
+                self.cache.add_pod(&Arc::new(PodInfo::new(&new)));
+                let changes = pod_changes(before, after);
+                if changes != 0 {
+                    self.happened(ctx, EventResource::AssignedPod, changes, Some(old), Some(new));
+                }
+            }
+            // A pod does not lose its node: what it says is that it is another one.
+            (_, true) => {
+                if !self.is_ours(after) || self.cache.is_assumed(&new.key()) {
+                    return;
+                }
+                let info = PodInfo::new(&new);
+                let node = Arc::from(info.nominated_node());
+                // A nomination of ours that the API server does not know yet is not taken back by this.
+                if !info.nominated_node().is_empty() || !PodInfo::new(&old).nominated_node().is_empty() {
+                    self.cache.nominate(&Arc::new(info.clone()), &node);
+                }
+                let event = pod_updated(before, after).then(|| ClusterEvent {
+                    resource: EventResource::UnscheduledPod,
+                    action: pod_changes(before, after),
+                    old: Some(old.clone()),
+                    new: Some(new.clone()),
+                });
+                self.queue.update(&self.profile, info, event.as_ref(), ctx.now(), ctx.cause());
+            }
+        }
+    }
+
+    fn pod_gone(&mut self, ctx: &Ctx<'_, Message>, old: &Arc<Object>) {
+        let key = old.key();
+        self.cache.unnominate(&key);
+        self.queue.delete(&key);
+        if node_name(old.expect()).is_empty() {
+            // If it is assumed, its binding is under way and will fail: that frees what it was to take.
+            return;
+        }
+        self.cache.remove_pod(&key);
+        self.happened(ctx, EventResource::AssignedPod, action::DELETE, Some(old.clone()), None);
+    }
+}

@@ -1,0 +1,304 @@
+//! Pods that want to be near others, or far from them. Mirrors plugins/interpodaffinity.
+
+use std::sync::Arc;
+
+use super::super::affinity_term::{AffinityTerm, matches_all};
+use super::super::cache::{Cache, Labels};
+use super::super::cluster_event::{ClusterEvent, EventResource, action};
+use super::super::framework::{Code, CycleState, MAX_NODE_SCORE, Plugin, Point, PreFilter, Rejection, Verdict};
+use super::super::node_info::NodeInfo;
+use super::super::pod_info::PodInfo;
+use crate::sim::persistent::OrdMap;
+
+/// The plugin's name.
+pub const NAME: &str = "InterPodAffinity";
+const SCORE: &str = "InterPodAffinity/score";
+
+/// `InterPodAffinityArgs`.
+#[derive(Clone, Copy, Debug)]
+pub struct InterPodAffinityArgs {
+    /// What a required affinity of an existing pod to the incoming one is worth.
+    pub hard_pod_affinity_weight: i32,
+}
+
+impl Default for InterPodAffinityArgs {
+    fn default() -> Self {
+        InterPodAffinityArgs { hard_pod_affinity_weight: 1 }
+    }
+}
+
+/// The plugin.
+#[derive(Clone, Debug)]
+pub struct InterPodAffinity {
+    pub args: InterPodAffinityArgs,
+}
+
+/// Sums by topology key and value.
+#[derive(Clone, Debug, Default)]
+struct Counts(OrdMap<String, OrdMap<String, i64>>);
+
+impl Counts {
+    fn add(&mut self, node: &NodeInfo, key: &str, amount: i64) {
+        let Some(value) = node.label(key) else { return };
+        let values = self.0.entry(key.to_owned()).or_default();
+        let count = values.entry(value.to_owned()).or_default();
+        *count += amount;
+        if *count == 0 {
+            values.remove(value);
+            if values.is_empty() {
+                self.0.remove(key);
+            }
+        }
+    }
+
+    fn get(&self, key: &str, value: &str) -> i64 {
+        self.0.get(key).and_then(|values| values.get(value)).copied().unwrap_or(0)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Counts `pod` for every term, if it matches them all.
+    fn add_affinity(&mut self, terms: &[AffinityTerm], pod: &PodInfo, node: &NodeInfo, amount: i64) {
+        if matches_all(terms, pod) {
+            terms.iter().for_each(|term| self.add(node, &term.topology_key, amount));
+        }
+    }
+
+    /// Counts `pod` for every term that it matches.
+    fn add_anti(&mut self, terms: &[AffinityTerm], pod: &PodInfo, labels: &Labels, node: &NodeInfo, amount: i64) {
+        for term in terms.iter().filter(|term| term.matches(pod, labels)) {
+            self.add(node, &term.topology_key, amount);
+        }
+    }
+}
+
+/// What Filter needs.
+#[derive(Clone, Debug)]
+struct Needs {
+    affinity: Vec<AffinityTerm>,
+    anti: Vec<AffinityTerm>,
+    namespace_labels: Arc<Labels>,
+    /// Existing pods whose anti-affinity the incoming pod offends.
+    existing_anti: Counts,
+    affinity_counts: Counts,
+    anti_counts: Counts,
+}
+
+impl Needs {
+    fn update(&mut self, pod: &PodInfo, other: &PodInfo, node: &NodeInfo, amount: i64) {
+        self.existing_anti.add_anti(&other.required_anti_affinity, pod, &self.namespace_labels, node, amount);
+        self.affinity_counts.add_affinity(&self.affinity, other, node, amount);
+        self.anti_counts.add_anti(&self.anti, other, &Labels::new(), node, amount);
+    }
+
+    fn near_enough(&self, pod: &PodInfo, node: &NodeInfo) -> bool {
+        let mut present = true;
+        for term in &self.affinity {
+            let Some(value) = node.label(&term.topology_key) else { return false };
+            present &= self.affinity_counts.get(&term.topology_key, value) > 0;
+        }
+        // The first of a series that wants to be near its own kind may go anywhere.
+        present || self.affinity_counts.is_empty() && matches_all(&self.affinity, pod)
+    }
+
+    fn far_enough(&self, node: &NodeInfo) -> bool {
+        let near = |term: &AffinityTerm| {
+            node.label(&term.topology_key).is_some_and(|value| self.anti_counts.get(&term.topology_key, value) > 0)
+        };
+        !self.anti.iter().any(near)
+    }
+
+    fn offends_nobody(&self, node: &NodeInfo) -> bool {
+        let mut keys = self.existing_anti.0.iter();
+        !keys
+            .any(|(key, values)| node.label(key).is_some_and(|value| values.get(value).is_some_and(|count| *count > 0)))
+    }
+}
+
+impl InterPodAffinity {
+    /// What one existing pod adds to its node's topologies.
+    fn weigh(&self, sums: &mut Counts, preferred: &Preferred, pod: &PodInfo, existing: &PodInfo, node: &NodeInfo) {
+        let none = Labels::new();
+        let mut process = |term: &AffinityTerm, weight: i32, target: &PodInfo, labels: &Labels| {
+            if term.matches(target, labels) {
+                sums.add(node, &term.topology_key, i64::from(weight));
+            }
+        };
+        for (weight, term) in &preferred.affinity {
+            process(term, *weight, existing, &none);
+        }
+        for (weight, term) in &preferred.anti {
+            process(term, -*weight, existing, &none);
+        }
+        if self.args.hard_pod_affinity_weight > 0 {
+            for term in &existing.required_affinity {
+                process(term, self.args.hard_pod_affinity_weight, pod, &preferred.namespace_labels);
+            }
+        }
+        for (weight, term) in &existing.preferred_affinity {
+            process(term, *weight, pod, &preferred.namespace_labels);
+        }
+        for (weight, term) in &existing.preferred_anti_affinity {
+            process(term, -*weight, pod, &preferred.namespace_labels);
+        }
+    }
+}
+
+/// What the incoming pod would like.
+struct Preferred {
+    affinity: Vec<(i32, AffinityTerm)>,
+    anti: Vec<(i32, AffinityTerm)>,
+    namespace_labels: Arc<Labels>,
+}
+
+fn resolved(terms: &[AffinityTerm], cache: &Cache) -> Vec<AffinityTerm> {
+    terms.iter().map(|term| term.resolved(cache)).collect()
+}
+
+fn weighted(terms: &[(i32, AffinityTerm)], cache: &Cache) -> Vec<(i32, AffinityTerm)> {
+    terms.iter().map(|(weight, term)| (*weight, term.resolved(cache))).collect()
+}
+
+impl Plugin for InterPodAffinity {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn points(&self) -> &'static [Point] {
+        &[Point::PreFilter, Point::Filter, Point::PreScore, Point::Score]
+    }
+
+    fn pre_filter(&self, state: &mut CycleState, pod: &PodInfo, cache: &Cache) -> Result<PreFilter, Rejection> {
+        if let Some(error) = &pod.parse_error {
+            let reason = format!("parsing pod: {error}");
+            return Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, reason));
+        }
+        let mut needs = Needs {
+            affinity: resolved(&pod.required_affinity, cache),
+            anti: resolved(&pod.required_anti_affinity, cache),
+            namespace_labels: cache.namespace_labels(&pod.key.namespace),
+            existing_anti: Counts::default(),
+            affinity_counts: Counts::default(),
+            anti_counts: Counts::default(),
+        };
+        for node in cache.nodes_with_required_anti_affinity() {
+            for other in node.pods_with_affinity.values() {
+                let terms = &other.required_anti_affinity;
+                needs.existing_anti.add_anti(terms, pod, &needs.namespace_labels, node, 1);
+            }
+        }
+        if needs.affinity.is_empty() && needs.anti.is_empty() {
+            if needs.existing_anti.is_empty() {
+                return Ok(PreFilter::Skip);
+            }
+        } else {
+            for node in cache.nodes() {
+                for other in node.pods.values() {
+                    needs.affinity_counts.add_affinity(&needs.affinity, other, node, 1);
+                    needs.anti_counts.add_anti(&needs.anti, other, &Labels::new(), node, 1);
+                }
+            }
+        }
+        state.write(NAME, needs);
+        Ok(PreFilter::AllNodes)
+    }
+
+    fn add_pod(&self, state: &mut CycleState, pod: &PodInfo, added: &PodInfo, node: &NodeInfo) {
+        if let Some(needs) = state.read_mut::<Needs>(NAME) {
+            needs.update(pod, added, node, 1);
+        }
+    }
+
+    fn remove_pod(&self, state: &mut CycleState, pod: &PodInfo, removed: &PodInfo, node: &NodeInfo) {
+        if let Some(needs) = state.read_mut::<Needs>(NAME) {
+            needs.update(pod, removed, node, -1);
+        }
+    }
+
+    fn filter(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Verdict {
+        let Some(needs) = state.read::<Needs>(NAME) else { return Ok(()) };
+        if !needs.near_enough(pod, node) {
+            let reason = "node(s) didn't match pod affinity rules";
+            return Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, reason));
+        }
+        if !needs.far_enough(node) {
+            let reason = "node(s) didn't match pod anti-affinity rules";
+            return Err(Rejection::new(NAME, Code::Unschedulable, reason));
+        }
+        if !needs.offends_nobody(node) {
+            let reason = "node(s) didn't satisfy existing pods anti-affinity rules";
+            return Err(Rejection::new(NAME, Code::Unschedulable, reason));
+        }
+        Ok(())
+    }
+
+    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, cache: &Cache, _nodes: &[&NodeInfo]) -> bool {
+        let preferred = Preferred {
+            affinity: weighted(&pod.preferred_affinity, cache),
+            anti: weighted(&pod.preferred_anti_affinity, cache),
+            namespace_labels: cache.namespace_labels(&pod.key.namespace),
+        };
+        let mut sums = Counts::default();
+        if preferred.affinity.is_empty() && preferred.anti.is_empty() {
+            for node in cache.nodes_with_affinity() {
+                for other in node.pods_with_affinity.values() {
+                    self.weigh(&mut sums, &preferred, pod, other, node);
+                }
+            }
+        } else {
+            for node in cache.nodes() {
+                for other in node.pods.values() {
+                    self.weigh(&mut sums, &preferred, pod, other, node);
+                }
+            }
+        }
+        let any = !sums.is_empty();
+        state.write(SCORE, sums);
+        any
+    }
+
+    fn score(&self, state: &CycleState, _pod: &PodInfo, node: &NodeInfo, _cache: &Cache) -> i64 {
+        let Some(sums) = state.read::<Counts>(SCORE) else { return 0 };
+        sums.0.iter().filter_map(|(key, values)| values.get(node.label(key)?)).sum()
+    }
+
+    fn normalize(&self, state: &CycleState, _nodes: &[&NodeInfo], scores: &mut [i64]) {
+        if state.read::<Counts>(SCORE).is_none_or(Counts::is_empty) {
+            return;
+        }
+        let max = scores.iter().copied().max().unwrap_or(0);
+        let min = scores.iter().copied().min().unwrap_or(0);
+        for score in scores {
+            // In floating point and in this order, as upstream.
+            let part = if max > min { (*score - min) as f64 / (max - min) as f64 } else { 0.0 };
+            *score = (MAX_NODE_SCORE as f64 * part) as i64;
+        }
+    }
+
+    fn events(&self) -> &'static [(EventResource, u32)] {
+        &[
+            (EventResource::AssignedPod, action::ADD | action::DELETE | action::UPDATE_POD_LABEL),
+            (EventResource::Node, action::ADD | action::UPDATE_NODE_LABEL),
+            (EventResource::UnscheduledPod, action::UPDATE_POD_LABEL),
+        ]
+    }
+
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+        if event.resource != EventResource::AssignedPod {
+            return true;
+        }
+        let came = event.new.as_ref().map(PodInfo::new);
+        let went = event.old.as_ref().map(PodInfo::new);
+        let none = Labels::new();
+        let wanted = came.is_some_and(|other| pod.required_affinity.iter().any(|term| term.matches(&other, &none)));
+        // The pod that went, or has other labels now, may be what it wanted to be far from, or what
+        // wanted to be far from it.
+        wanted
+            || went.is_some_and(|other| {
+                !other.required_anti_affinity.is_empty()
+                    || pod.required_anti_affinity.iter().any(|term| term.matches(&other, &none))
+            })
+    }
+}

@@ -1,0 +1,446 @@
+//! Spreads pods over zones and nodes. Mirrors plugins/podtopologyspread.
+//!
+//! Pods that say nothing about it and belong to a Service or a set are spread by upstream's system
+//! defaults. Leaves out: ReplicationControllers and StatefulSets as sources of the default selector.
+
+use k8s_openapi::api::core::v1::TopologySpreadConstraint;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as MetaLabelSelector;
+
+use crate::api::Kind;
+use crate::api::node_selector::RequiredNodeAffinity;
+use crate::api::selectors::LabelSelector;
+use crate::sim::persistent::{OrdMap, OrdSet};
+
+use super::super::cache::{Cache, Labels};
+use super::super::cluster_event::{ClusterEvent, EventResource, action};
+use super::super::framework::{Code, CycleState, MAX_NODE_SCORE, Plugin, Point, PreFilter, Rejection, Verdict};
+use super::super::node_info::NodeInfo;
+use super::super::pod_info::PodInfo;
+use super::taint_toleration::untolerated;
+
+/// The plugin's name.
+pub const NAME: &str = "PodTopologySpread";
+const SCORE: &str = "PodTopologySpread/score";
+const HOSTNAME: &str = "kubernetes.io/hostname";
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// `PodTopologySpreadArgs`.
+#[derive(Clone, Copy, Debug)]
+pub struct PodTopologySpreadArgs {
+    /// Whether pods without constraints get the system's (`defaultingType: System`).
+    pub system_defaulting: bool,
+}
+
+impl Default for PodTopologySpreadArgs {
+    fn default() -> Self {
+        PodTopologySpreadArgs { system_defaulting: true }
+    }
+}
+
+/// The plugin.
+#[derive(Clone, Debug)]
+pub struct PodTopologySpread {
+    pub args: PodTopologySpreadArgs,
+}
+
+/// A constraint, read.
+#[derive(Clone, Debug)]
+struct Constraint {
+    max_skew: i64,
+    topology_key: String,
+    selector: LabelSelector,
+    min_domains: usize,
+    honor_affinity: bool,
+    honor_taints: bool,
+    /// The label sets of the cache that the selector matches.
+    matching: OrdSet<u32>,
+}
+
+impl Constraint {
+    fn new(pod: &PodInfo, constraint: &TopologySpreadConstraint, cache: &Cache) -> Result<Self, String> {
+        let mut selector = constraint.label_selector.clone();
+        for key in constraint.match_label_keys.iter().flatten() {
+            if let (Some(value), Some(selector)) = (pod.labels().get(key), &mut selector) {
+                selector.match_labels.get_or_insert_default().insert(key.clone(), value.clone());
+            }
+        }
+        let selector = LabelSelector::from_meta(selector.as_ref())?;
+        Ok(Constraint {
+            max_skew: i64::from(constraint.max_skew),
+            topology_key: constraint.topology_key.clone(),
+            matching: cache.label_sets(&pod.key.namespace, |labels| selector.matches(labels)),
+            selector,
+            min_domains: usize::try_from(constraint.min_domains.unwrap_or(1)).unwrap_or(1),
+            honor_affinity: constraint.node_affinity_policy.as_deref() != Some("Ignore"),
+            honor_taints: constraint.node_taints_policy.as_deref() == Some("Honor"),
+        })
+    }
+
+    /// Whether every node is a topology of its own: such are counted when the node is scored.
+    fn per_node(&self) -> bool {
+        self.topology_key == HOSTNAME
+    }
+
+    /// `matchNodeInclusionPolicies`.
+    fn includes(&self, pod: &PodInfo, node: &NodeInfo, wanted: &RequiredNodeAffinity) -> bool {
+        (!self.honor_affinity || wanted.matches(node.node()) == Ok(true))
+            && (!self.honor_taints || untolerated(pod, node.taints()).is_none())
+    }
+
+    /// How many of the node's pods it speaks of; terminating ones do not count.
+    fn count(&self, node: &NodeInfo) -> i64 {
+        let counts = node.label_counts.iter().filter(|(set, _)| self.matching.contains(set));
+        counts.map(|(_, count)| i64::from(*count)).sum()
+    }
+}
+
+/// The two topologies with the fewest pods (`criticalPaths`): enough to know the minimum while pods are
+/// taken from one topology at a time.
+#[derive(Clone, Debug)]
+struct CriticalPaths([(String, i64); 2]);
+
+impl CriticalPaths {
+    fn new() -> Self {
+        let none = (String::new(), i64::from(i32::MAX));
+        CriticalPaths([none.clone(), none])
+    }
+
+    fn update(&mut self, value: &str, count: i64) {
+        let paths = &mut self.0;
+        if let Some(held) = paths.iter_mut().find(|(held, _)| held == value) {
+            held.1 = count;
+            if paths[0].1 > paths[1].1 {
+                paths.swap(0, 1);
+            }
+        } else if count < paths[0].1 {
+            paths.swap(0, 1);
+            paths[0] = (value.to_owned(), count);
+        } else if count < paths[1].1 {
+            paths[1] = (value.to_owned(), count);
+        }
+    }
+}
+
+/// What Filter needs: per constraint the pods in each topology, and where the fewest are.
+#[derive(Clone, Debug)]
+struct Spread {
+    constraints: Vec<Constraint>,
+    counts: Vec<OrdMap<String, i64>>,
+    critical: Vec<CriticalPaths>,
+}
+
+impl Spread {
+    fn update(&mut self, pod: &PodInfo, other: &PodInfo, node: &NodeInfo, amount: i64) {
+        if other.key.namespace != pod.key.namespace || !has_all(node, &self.constraints) {
+            return;
+        }
+        let wanted = RequiredNodeAffinity::of(pod.spec());
+        for (index, constraint) in self.constraints.iter().enumerate() {
+            let Some(value) = node.label(&constraint.topology_key) else { continue };
+            if constraint.selector.matches(other.labels()) && constraint.includes(pod, node, &wanted) {
+                let count = self.counts[index].entry(value.to_owned()).or_default();
+                *count += amount;
+                self.critical[index].update(value, *count);
+            }
+        }
+    }
+}
+
+/// What Score needs.
+#[derive(Clone, Debug)]
+struct Soft {
+    constraints: Vec<Constraint>,
+    ignored: OrdSet<std::sync::Arc<str>>,
+    counts: Vec<OrdMap<String, i64>>,
+    weights: Vec<f64>,
+}
+
+fn has_all(node: &NodeInfo, constraints: &[Constraint]) -> bool {
+    constraints.iter().all(|constraint| node.label(&constraint.topology_key).is_some())
+}
+
+fn own(pod: &PodInfo) -> &[TopologySpreadConstraint] {
+    pod.spec().and_then(|spec| spec.topology_spread_constraints.as_deref()).unwrap_or_default()
+}
+
+fn of_pod(pod: &PodInfo, cache: &Cache, action: &str) -> Result<Vec<Constraint>, String> {
+    let own = own(pod).iter().filter(|constraint| constraint.when_unsatisfiable == action);
+    own.map(|constraint| Constraint::new(pod, constraint, cache)).collect()
+}
+
+/// `systemDefaultConstraints` with `helper.DefaultSelector`: none for a pod that nobody selects.
+fn system_defaults(pod: &PodInfo, cache: &Cache) -> Result<Vec<Constraint>, String> {
+    let mut match_labels = Labels::new();
+    for selector in cache.services(&pod.key.namespace) {
+        if !selector.is_empty() && selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value)) {
+            match_labels.extend(selector.clone());
+        }
+    }
+    let mut match_expressions = Vec::new();
+    let owners = pod.pod().metadata.owner_references.iter().flatten();
+    let owner = owners.into_iter().find(|owner| owner.controller == Some(true));
+    let selector = owner.and_then(|owner| {
+        let kind = match owner.kind.as_str() {
+            "ReplicaSet" => Kind::ReplicaSet,
+            "ReplicationController" => Kind::ReplicationController,
+            "StatefulSet" => Kind::StatefulSet,
+            _ => return None,
+        };
+        cache.owner(kind, &pod.key.namespace, &owner.name)
+    });
+    if let Some(selector) = selector {
+        match_labels.extend(selector.match_labels.clone().unwrap_or_default());
+        match_expressions.extend(selector.match_expressions.clone().unwrap_or_default());
+    }
+    if match_labels.is_empty() && match_expressions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let selector = MetaLabelSelector { match_labels: Some(match_labels), match_expressions: Some(match_expressions) };
+    let constraint = |topology_key: &str, max_skew| TopologySpreadConstraint {
+        topology_key: topology_key.to_owned(),
+        max_skew,
+        label_selector: Some(selector.clone()),
+        ..TopologySpreadConstraint::default()
+    };
+    [constraint(HOSTNAME, 3), constraint(ZONE, 5)].iter().map(|one| Constraint::new(pod, one, cache)).collect()
+}
+
+impl Plugin for PodTopologySpread {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn points(&self) -> &'static [Point] {
+        &[Point::PreFilter, Point::Filter, Point::PreScore, Point::Score]
+    }
+
+    fn pre_filter(&self, state: &mut CycleState, pod: &PodInfo, cache: &Cache) -> Result<PreFilter, Rejection> {
+        let constraints = of_pod(pod, cache, "DoNotSchedule")
+            .map_err(|error| Rejection::new(NAME, Code::Error, format!("get constraints from pod: {error}")))?;
+        if constraints.is_empty() {
+            return Ok(PreFilter::Skip);
+        }
+        let wanted = RequiredNodeAffinity::of(pod.spec());
+        let mut counts = vec![OrdMap::new(); constraints.len()];
+        for node in cache.nodes().filter(|node| has_all(node, &constraints)) {
+            for (constraint, counts) in constraints.iter().zip(&mut counts) {
+                if let Some(value) = node.label(&constraint.topology_key)
+                    && constraint.includes(pod, node, &wanted)
+                {
+                    *counts.entry(value.to_owned()).or_insert(0) += constraint.count(node);
+                }
+            }
+        }
+        let critical = counts.iter().map(|counts| {
+            let mut paths = CriticalPaths::new();
+            counts.iter().for_each(|(value, count)| paths.update(value, *count));
+            paths
+        });
+        let critical = critical.collect();
+        state.write(NAME, Spread { constraints, counts, critical });
+        Ok(PreFilter::AllNodes)
+    }
+
+    fn add_pod(&self, state: &mut CycleState, pod: &PodInfo, added: &PodInfo, node: &NodeInfo) {
+        if let Some(spread) = state.read_mut::<Spread>(NAME) {
+            spread.update(pod, added, node, 1);
+        }
+    }
+
+    fn remove_pod(&self, state: &mut CycleState, pod: &PodInfo, removed: &PodInfo, node: &NodeInfo) {
+        if let Some(spread) = state.read_mut::<Spread>(NAME) {
+            spread.update(pod, removed, node, -1);
+        }
+    }
+
+    fn filter(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Verdict {
+        let Some(spread) = state.read::<Spread>(NAME) else { return Ok(()) };
+        for (index, constraint) in spread.constraints.iter().enumerate() {
+            let Some(value) = node.label(&constraint.topology_key) else {
+                let reason = "node(s) didn't match pod topology spread constraints (missing required label)";
+                return Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, reason));
+            };
+            let counts = &spread.counts[index];
+            // Fewer topologies than asked for: as if there were an empty one.
+            let few = counts.len() < constraint.min_domains;
+            let fewest = if few { 0 } else { spread.critical[index].0[0].1 };
+            let itself = i64::from(constraint.selector.matches(pod.labels()));
+            if counts.get(value).copied().unwrap_or(0) + itself - fewest > constraint.max_skew {
+                let reason = "node(s) didn't match pod topology spread constraints";
+                return Err(Rejection::new(NAME, Code::Unschedulable, reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, cache: &Cache, nodes: &[&NodeInfo]) -> bool {
+        let explicit = !own(pod).is_empty();
+        let constraints = match explicit {
+            true => of_pod(pod, cache, "ScheduleAnyway"),
+            false if self.args.system_defaulting => system_defaults(pod, cache),
+            false => Ok(Vec::new()),
+        };
+        let constraints = constraints.unwrap_or_default();
+        if constraints.is_empty() {
+            return false;
+        }
+        // The system's defaults spread over nodes even where nodes have no zone.
+        let require_all = explicit || !self.args.system_defaulting;
+        let mut soft = Soft {
+            counts: vec![OrdMap::new(); constraints.len()],
+            ignored: OrdSet::new(),
+            weights: vec![],
+            constraints,
+        };
+        let mut unlabelled = vec![false; soft.constraints.len()];
+        for node in nodes {
+            if require_all && !has_all(node, &soft.constraints) {
+                soft.ignored.insert(node.name.clone());
+                continue;
+            }
+            let zonal = soft.constraints.iter().enumerate().filter(|(_, constraint)| !constraint.per_node());
+            for (index, constraint) in zonal {
+                match node.label(&constraint.topology_key) {
+                    Some(value) if soft.counts[index].contains_key(value) => {}
+                    Some(value) => drop(soft.counts[index].insert(value.to_owned(), 0)),
+                    None => unlabelled[index] = true,
+                }
+            }
+        }
+        for (index, constraint) in soft.constraints.iter().enumerate() {
+            // Nodes without the label are a topology of their own when topologies are counted.
+            let size = match constraint.per_node() {
+                true => nodes.len() - soft.ignored.len(),
+                false => soft.counts[index].len() + usize::from(unlabelled[index]),
+            };
+            soft.weights.push(ln((size + 2) as f64));
+        }
+        soft.count_topologies(pod, cache, require_all);
+        state.write(SCORE, soft);
+        true
+    }
+
+    fn score(&self, state: &CycleState, _pod: &PodInfo, node: &NodeInfo, _cache: &Cache) -> i64 {
+        let Some(soft) = state.read::<Soft>(SCORE).filter(|soft| !soft.ignored.contains(&node.name)) else { return 0 };
+        let mut score = 0.0;
+        for (index, constraint) in soft.constraints.iter().enumerate() {
+            if !constraint.per_node() && soft.counts[index].is_empty() {
+                continue;
+            }
+            let Some(value) = node.label(&constraint.topology_key) else { continue };
+            let count = match constraint.per_node() {
+                true => constraint.count(node),
+                false => soft.counts[index].get(value).copied().unwrap_or(0),
+            };
+            score += count as f64 * soft.weights[index] + (constraint.max_skew - 1) as f64;
+        }
+        score.round() as i64
+    }
+
+    fn normalize(&self, state: &CycleState, nodes: &[&NodeInfo], scores: &mut [i64]) {
+        let Some(soft) = state.read::<Soft>(SCORE) else { return };
+        let counted = |index: usize| !soft.ignored.contains(&nodes[index].name);
+        let valid = || (0..scores.len()).filter(|index| counted(*index)).map(|index| scores[index]);
+        let (min, max) = (valid().min().unwrap_or(i64::MAX), valid().max().unwrap_or(0));
+        for (index, score) in scores.iter_mut().enumerate() {
+            *score = match (counted(index), max) {
+                (false, _) => 0,
+                (true, 0) => MAX_NODE_SCORE,
+                (true, max) => MAX_NODE_SCORE * (max + min - *score) / max,
+            };
+        }
+    }
+
+    fn events(&self) -> &'static [(EventResource, u32)] {
+        &[
+            (EventResource::AssignedPod, action::ADD | action::DELETE | action::UPDATE_POD_LABEL),
+            (EventResource::Node, action::ADD | action::DELETE | action::UPDATE_NODE_LABEL | action::UPDATE_NODE_TAINT),
+            (EventResource::UnscheduledPod, action::UPDATE_POD_LABEL),
+        ]
+    }
+
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+        if event.resource != EventResource::AssignedPod {
+            return true;
+        }
+        let other = event.new.as_ref().or(event.old.as_ref());
+        other.is_some_and(|other| {
+            let labels = other.meta().labels.clone().unwrap_or_default();
+            let selects = |constraint: &TopologySpreadConstraint| {
+                LabelSelector::from_meta(constraint.label_selector.as_ref()).is_ok_and(|it| it.matches(&labels))
+            };
+            other.namespace() == &*pod.key.namespace && own(pod).iter().any(selects)
+        })
+    }
+}
+
+impl Soft {
+    /// Counts the pods of every topology that a candidate node is in, over all nodes.
+    fn count_topologies(&mut self, pod: &PodInfo, cache: &Cache, require_all: bool) {
+        if self.counts.iter().all(OrdMap::is_empty) {
+            return;
+        }
+        let wanted = RequiredNodeAffinity::of(pod.spec());
+        for node in cache.nodes() {
+            if require_all && !has_all(node, &self.constraints) {
+                continue;
+            }
+            for (constraint, counts) in self.constraints.iter().zip(&mut self.counts) {
+                if let Some(value) = node.label(&constraint.topology_key)
+                    && let Some(count) = counts.get_mut(value)
+                    && constraint.includes(pod, node, &wanted)
+                {
+                    *count += constraint.count(node);
+                }
+            }
+        }
+    }
+}
+
+/// The natural logarithm by FreeBSD's `e_log.c`, which Go's `math.Log` is: from basic operations only, so
+/// that it is the same to the last bit on every machine. `x` is a positive normal number.
+#[expect(clippy::excessive_precision, reason = "the coefficients as FreeBSD writes them")]
+fn ln(x: f64) -> f64 {
+    const LN2_HI: f64 = 6.931_471_803_691_238_164_90e-01;
+    const LN2_LO: f64 = 1.908_214_929_270_587_700_02e-10;
+    const L: [f64; 7] = [
+        6.666_666_666_666_735_13e-01,
+        3.999_999_999_940_941_908e-01,
+        2.857_142_874_366_239_149e-01,
+        2.222_219_843_214_978_396e-01,
+        1.818_357_216_161_805_012e-01,
+        1.531_383_769_920_937_332e-01,
+        1.479_819_860_511_658_591e-01,
+    ];
+    // x = 2^k · f with f between √½ and √2.
+    let bits = x.to_bits();
+    let mut k = ((bits >> 52) & 0x7ff) as i64 - 1022;
+    let mut f = f64::from_bits((bits & 0x000f_ffff_ffff_ffff) | 0x3fe0_0000_0000_0000);
+    if f < std::f64::consts::FRAC_1_SQRT_2 {
+        f *= 2.0;
+        k -= 1;
+    }
+    f -= 1.0;
+    let k = k as f64;
+    let s = f / (2.0 + f);
+    let s2 = s * s;
+    let s4 = s2 * s2;
+    let t1 = s2 * (L[0] + s4 * (L[2] + s4 * (L[4] + s4 * L[6])));
+    let t2 = s4 * (L[1] + s4 * (L[3] + s4 * L[5]));
+    let r = t1 + t2;
+    let half = 0.5 * f * f;
+    k * LN2_HI - ((half - (s * (half + r) + k * LN2_LO)) - f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ln;
+
+    #[test]
+    fn the_logarithm_is_one() {
+        for n in 1..6_000_u32 {
+            let x = f64::from(n);
+            assert!((ln(x) - x.ln()).abs() <= 1e-15 * x.ln().abs().max(1.0), "ln({n}) = {}", ln(x));
+        }
+    }
+}

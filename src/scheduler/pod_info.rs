@@ -1,0 +1,175 @@
+//! A pod with what the scheduler computes of it once.
+//!
+//! Mirrors pkg/scheduler/framework `PodInfo`.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
+
+use crate::api::{Object, ObjectKey};
+
+use super::affinity_term::{self, AffinityTerm};
+use super::cache::Labels;
+use super::resource::{Resource, non_zero_requests, pod_requests};
+
+/// A port that a pod takes on its node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostPort {
+    /// `TCP`, `UDP`, `SCTP`.
+    pub protocol: Arc<str>,
+    pub port: i32,
+    /// `0.0.0.0` for every address.
+    pub ip: Arc<str>,
+}
+
+/// The address that stands for all of them.
+pub const ANY_IP: &str = "0.0.0.0";
+
+impl HostPort {
+    /// Whether both cannot be taken on one node.
+    pub fn conflicts(&self, other: &HostPort) -> bool {
+        self.port == other.port
+            && self.protocol == other.protocol
+            && (self.ip == other.ip || &*self.ip == ANY_IP || &*other.ip == ANY_IP)
+    }
+}
+
+/// A pod and what follows from its spec.
+#[derive(Clone, Debug)]
+pub struct PodInfo {
+    pub key: ObjectKey,
+    pub uid: Arc<str>,
+    pub object: Arc<Object>,
+    pub priority: i32,
+    pub requests: Resource,
+    /// CPU it is taken to use when nodes are scored: millicores.
+    pub non_zero_cpu: i64,
+    /// Memory it is taken to use when nodes are scored: bytes.
+    pub non_zero_memory: i64,
+    pub host_ports: Vec<HostPort>,
+    /// The images of its containers, init containers first, with a tag.
+    pub images: Vec<Arc<str>>,
+    pub required_affinity: Vec<AffinityTerm>,
+    pub required_anti_affinity: Vec<AffinityTerm>,
+    /// With their weights.
+    pub preferred_affinity: Vec<(i32, AffinityTerm)>,
+    /// With their weights.
+    pub preferred_anti_affinity: Vec<(i32, AffinityTerm)>,
+    /// Why its affinity could not be read.
+    pub parse_error: Option<String>,
+}
+
+/// The labels of a pod without any.
+static NO_LABELS: Labels = Labels::new();
+
+impl PodInfo {
+    /// Computes it. Panics on anything but a pod: pods come from the pod informer.
+    pub fn new(object: &Arc<Object>) -> Self {
+        let pod: &Pod = object.expect();
+        let requests = pod_requests(pod);
+        let (non_zero_cpu, non_zero_memory) = non_zero_requests(pod, &requests);
+        let mut info = PodInfo {
+            key: object.key(),
+            uid: Arc::from(object.uid()),
+            object: object.clone(),
+            priority: pod.spec.as_ref().and_then(|spec| spec.priority).unwrap_or(0),
+            requests: Resource::of(&requests),
+            non_zero_cpu,
+            non_zero_memory,
+            host_ports: pod.spec.as_ref().map(host_ports).unwrap_or_default(),
+            images: pod.spec.as_ref().map(images).unwrap_or_default(),
+            required_affinity: Vec::new(),
+            required_anti_affinity: Vec::new(),
+            preferred_affinity: Vec::new(),
+            preferred_anti_affinity: Vec::new(),
+            parse_error: None,
+        };
+        info.parse_error = info.read_affinity().err();
+        info
+    }
+
+    fn read_affinity(&mut self) -> Result<(), String> {
+        let object = self.object.clone();
+        let pod: &Pod = object.expect();
+        let Some(affinity) = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref()) else { return Ok(()) };
+        let namespace = &*self.key.namespace;
+        if let Some(near) = &affinity.pod_affinity {
+            let hard = near.required_during_scheduling_ignored_during_execution.as_ref();
+            let soft = near.preferred_during_scheduling_ignored_during_execution.as_ref();
+            self.required_affinity = affinity_term::required(namespace, hard)?;
+            self.preferred_affinity = affinity_term::preferred(namespace, soft)?;
+        }
+        if let Some(far) = &affinity.pod_anti_affinity {
+            let hard = far.required_during_scheduling_ignored_during_execution.as_ref();
+            let soft = far.preferred_during_scheduling_ignored_during_execution.as_ref();
+            self.required_anti_affinity = affinity_term::required(namespace, hard)?;
+            self.preferred_anti_affinity = affinity_term::preferred(namespace, soft)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it has any term of affinity or anti-affinity.
+    pub fn has_affinity(&self) -> bool {
+        !self.required_affinity.is_empty()
+            || !self.required_anti_affinity.is_empty()
+            || !self.preferred_affinity.is_empty()
+            || !self.preferred_anti_affinity.is_empty()
+    }
+
+    /// Its labels.
+    pub fn labels(&self) -> &Labels {
+        self.pod().metadata.labels.as_ref().unwrap_or(&NO_LABELS)
+    }
+
+    /// The pod.
+    pub fn pod(&self) -> &Pod {
+        self.object.expect()
+    }
+
+    /// Its spec, if it has one.
+    pub fn spec(&self) -> Option<&PodSpec> {
+        self.pod().spec.as_ref()
+    }
+
+    /// The node it is bound to; empty before.
+    pub fn node_name(&self) -> &str {
+        node_name(self.pod())
+    }
+
+    /// The node a preemption chose for it; empty for none.
+    pub fn nominated_node(&self) -> &str {
+        let status = self.pod().status.as_ref();
+        status.and_then(|status| status.nominated_node_name.as_deref()).unwrap_or_default()
+    }
+}
+
+/// The node a pod is bound to; empty before.
+pub fn node_name(pod: &Pod) -> &str {
+    pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
+}
+
+/// `schedutil.GetHostPorts`: of the containers, and of init containers that run on beside them.
+fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
+    let init = spec.init_containers.iter().flatten();
+    let sidecars = init.filter(|container| container.restart_policy.as_deref() == Some("Always"));
+    let ports = spec.containers.iter().chain(sidecars).flat_map(|container| container.ports.iter().flatten());
+    ports
+        .filter_map(|port| {
+            let number = port.host_port.filter(|number| *number > 0)?;
+            let ip = port.host_ip.as_deref().filter(|ip| !ip.is_empty()).unwrap_or(ANY_IP);
+            let protocol = port.protocol.as_deref().filter(|protocol| !protocol.is_empty()).unwrap_or("TCP");
+            Some(HostPort { protocol: Arc::from(protocol), port: number, ip: Arc::from(ip) })
+        })
+        .collect()
+}
+
+fn images(spec: &PodSpec) -> Vec<Arc<str>> {
+    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    containers.map(|container| normalized_image_name(container.image.as_deref().unwrap_or_default())).collect()
+}
+
+/// An image name with its tag: `nginx` is `nginx:latest`.
+pub fn normalized_image_name(name: &str) -> Arc<str> {
+    // A colon before the last slash belongs to a registry's port.
+    if name.rfind(':') <= name.rfind('/') { Arc::from(format!("{name}:latest")) } else { Arc::from(name) }
+}

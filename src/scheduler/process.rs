@@ -1,0 +1,454 @@
+//! The process kube-scheduler: informers and lease in, bindings, events and status patches out.
+//!
+//! Mirrors pkg/scheduler `Scheduler`, `eventhandlers.go` and the second half of `schedule_one.go`. One pod
+//! at a time is in the scheduling cycle, which takes simulated time; bindings run beside it.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::sim::persistent::Vector;
+
+use crate::api::{CallId, Kind, Message, Method, Object, ObjectKey, Request, Response, WatchEvent};
+use crate::client::{Calls, EventKind, EventRecorder, Informer, InformerSpec, Involved, Outcome as CallOutcome};
+use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId, SimTime, TimerId};
+
+use super::cache::Cache;
+use super::config::SchedulerConfig;
+use super::leader::{LeaderElector, Step};
+use super::pod_info::PodInfo;
+use super::profile::Profile;
+use super::queue::{QueuedPod, SchedulingQueue};
+use super::record::{Binding, DecisionRecord, Outcome};
+use super::recorder::{Note, Recorder};
+use super::schedule_one::{Decision, Limits, schedule_pod};
+
+/// What a call to the API server was for.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    LeaseRead,
+    LeaseWrite,
+    Bind(Arc<BindingCycle>),
+    /// An event, a status patch, a victim's deletion: nothing hangs on the answer.
+    Other,
+}
+
+/// A pod whose binding is under way.
+#[derive(Debug)]
+pub(super) struct BindingCycle {
+    pub queued: QueuedPod,
+    pub node: Arc<str>,
+    pub record: u64,
+    pub start: SimTime,
+}
+
+/// The pod in the scheduling cycle, and what was decided for when the cycle's time is over.
+#[derive(Clone, Debug)]
+pub(super) struct InCycle {
+    pub queued: QueuedPod,
+    pub decision: Arc<Decision>,
+    pub record: u64,
+}
+
+/// Timers, by token.
+mod token {
+    pub const CYCLE: u64 = 1;
+    pub const FLUSH: u64 = 2;
+    pub const LEASE: u64 = 3;
+    pub const PODS: u64 = 4;
+    /// The first of the other informers; each has its own after it.
+    pub const OTHERS: u64 = 5;
+}
+
+/// What it watches besides pods: nodes, and what the plugins read.
+const OTHERS: [Kind; 6] =
+    [Kind::Namespace, Kind::Node, Kind::ReplicaSet, Kind::ReplicationController, Kind::Service, Kind::StatefulSet];
+
+const USER_AGENT: &str = "kube-scheduler/v1.36.0";
+const USER: &str = "system:kube-scheduler";
+const HOST: &str = "control-plane";
+
+/// The scheduler.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    pub(super) config: Arc<SchedulerConfig>,
+    pub(super) profile: Arc<Profile>,
+    pub(super) calls: Calls<Purpose>,
+    pub(super) pods: Informer,
+    /// `OTHERS`: nodes, and what the plugins read besides.
+    others: [Informer; 6],
+    leader: Option<LeaderElector>,
+    pub(super) cache: Cache,
+    pub(super) queue: SchedulingQueue,
+    pub(super) recorder: Recorder,
+    pub(super) in_cycle: Option<InCycle>,
+    next_start: usize,
+    flush: Option<(SimTime, TimerId)>,
+    records: Vector<Arc<DecisionRecord>>,
+    attempts: u64,
+}
+
+impl Scheduler {
+    /// A scheduler that talks to `apiserver`, with upstream's configuration.
+    pub fn new(apiserver: ProcessId) -> Self {
+        Scheduler::with_config(apiserver, SchedulerConfig::default())
+    }
+
+    /// A scheduler with a configuration of its own.
+    pub fn with_config(apiserver: ProcessId, config: SchedulerConfig) -> Self {
+        Scheduler {
+            profile: Arc::new(Profile::new(&config.plugin_args)),
+            calls: Calls::new(apiserver, USER_AGENT, USER),
+            pods: Informer::new(InformerSpec::fields(Kind::Pod, "status.phase!=Succeeded,status.phase!=Failed")),
+            others: OTHERS.map(|kind| Informer::new(InformerSpec::all(kind))),
+            leader: None,
+            cache: Cache::default(),
+            queue: SchedulingQueue::new(&config),
+            recorder: Recorder::new(config.scheduler_name, &format!("{}-{HOST}", config.scheduler_name)),
+            in_cycle: None,
+            next_start: 0,
+            flush: None,
+            records: Vector::new(),
+            attempts: 0,
+            config: Arc::new(config),
+        }
+    }
+
+    /// The last decisions, oldest first.
+    pub fn records(&self) -> &Vector<Arc<DecisionRecord>> {
+        &self.records
+    }
+
+    /// The last decision about a pod.
+    pub fn record_of(&self, pod: &ObjectKey) -> Option<&Arc<DecisionRecord>> {
+        self.records.iter().rev().find(|record| record.pod == *pod)
+    }
+
+    /// The active, backoff and unschedulable queues.
+    pub fn queue(&self) -> &SchedulingQueue {
+        &self.queue
+    }
+
+    /// Nodes and pods as the scheduler believes them to be.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// The plugins in force.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Whether it holds the lease.
+    pub fn leads(&self) -> bool {
+        self.leader.as_ref().is_some_and(LeaderElector::leads)
+    }
+
+    /// How many attempts it made since it started.
+    pub fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
+    /// Sends a request whose answer does not matter.
+    pub(super) fn tell(&mut self, ctx: &mut Ctx<'_, Message>, request: Request) {
+        self.calls.send(ctx, request, Purpose::Other);
+    }
+
+    /// Records an event on a pod.
+    pub(super) fn event(&mut self, ctx: &mut Ctx<'_, Message>, pod: &PodInfo, related: Option<&PodInfo>, note: Note) {
+        if let Some(request) = self.recorder.record(ctx.now(), ctx.unix_micros(), pod, related, note) {
+            self.tell(ctx, request);
+        }
+    }
+
+    fn record_mut(&mut self, id: u64) -> Option<&mut DecisionRecord> {
+        let first = self.records.front()?.id;
+        let index = usize::try_from(id.checked_sub(first)?).ok()?;
+        self.records.get_mut(index).map(Arc::make_mut)
+    }
+
+    /// Notes how the API server answered a binding.
+    pub(super) fn set_binding(&mut self, id: u64, answer: Binding) {
+        if let Some(DecisionRecord { outcome: Outcome::Node { binding, .. }, .. }) = self.record_mut(id) {
+            *binding = answer;
+        }
+    }
+
+    /// Whether every informer has its first list: before that nothing is scheduled.
+    fn synced(&self) -> bool {
+        self.pods.has_synced() && self.others.iter().all(Informer::has_synced)
+    }
+
+    /// Begins with the next pod, if there is one and nothing else is in the scheduling cycle.
+    pub(super) fn schedule_next(&mut self, ctx: &mut Ctx<'_, Message>) {
+        let cause = ctx.cause();
+        while self.in_cycle.is_none() && self.leads() && self.synced() {
+            let Some(queued) = self.queue.pop() else { break };
+            ctx.set_cause(queued.cause);
+            if queued.pod.pod().metadata.deletion_timestamp.is_some() {
+                self.skip_deleting(ctx, &queued);
+            } else {
+                self.begin_cycle(ctx, queued);
+            }
+        }
+        ctx.set_cause(cause);
+        self.arm_flush(ctx);
+    }
+
+    /// `skipPodSchedule`: a pod that is being deleted is not scheduled.
+    fn skip_deleting(&mut self, ctx: &mut Ctx<'_, Message>, queued: &QueuedPod) {
+        self.queue.done(&queued.pod.key);
+        let text = format!("skip schedule deleting pod: {}", queued.pod.key);
+        let note = Note { kind: EventKind::Warning, reason: "FailedScheduling", action: "Scheduling", text };
+        self.event(ctx, &queued.pod, None, note);
+    }
+
+    fn begin_cycle(&mut self, ctx: &mut Ctx<'_, Message>, queued: QueuedPod) {
+        self.cache.order();
+        let limits = Limits {
+            percentage_of_nodes_to_score: self.config.percentage_of_nodes_to_score,
+            record_nodes_max: self.config.record_nodes_max,
+        };
+        let start = if self.cache.is_empty() { 0 } else { self.next_start % self.cache.len() };
+        let mut decision = schedule_pod(&self.profile, &self.cache, &queued.pod, start, limits, ctx.rng());
+        self.next_start = decision.next_start;
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let cost = self.config.cycle_cost
+            + self.config.filter_cost * count(decision.evaluated)
+            + self.config.score_cost * count(decision.feasible);
+        self.attempts += 1;
+        let record = DecisionRecord::of(self.attempts, &queued, &mut decision, ctx.now(), ctx.now() + cost);
+        ctx.span("scheduling cycle", record.start, record.end, queued.pod.key.to_string());
+        if let Some(node) = record.chosen() {
+            self.cache.assume(&queued.pod, node);
+            self.cache.unnominate(&queued.pod.key);
+        }
+        if self.records.len() >= self.config.records_max {
+            self.records.pop_front();
+        }
+        self.records.push_back(Arc::new(record));
+        self.in_cycle = Some(InCycle { queued, decision: Arc::new(decision), record: self.attempts });
+        ctx.set_timer(cost, token::CYCLE);
+    }
+
+    /// Sets the timer for the next thing in the queue that time alone brings about.
+    fn arm_flush(&mut self, ctx: &mut Ctx<'_, Message>) {
+        let next = self.queue.next_flush(ctx.now());
+        if self.flush.map(|(at, _)| at) == next {
+            return;
+        }
+        if let Some((_, timer)) = self.flush.take() {
+            ctx.cancel_timer(timer);
+        }
+        if let Some(at) = next {
+            self.flush = Some((at, ctx.set_timer(at.since(ctx.now()), token::FLUSH)));
+        }
+    }
+
+    /// Does what the elector wants.
+    fn lease_step(&mut self, ctx: &mut Ctx<'_, Message>, step: Step) {
+        match step {
+            Step::Send(request) => {
+                self.calls.send(ctx, request, Purpose::LeaseWrite);
+            }
+            Step::Wait => {}
+            Step::Elected(lease) => {
+                self.announce_leader(ctx, &lease);
+                self.schedule_next(ctx);
+            }
+        }
+    }
+
+    /// The election's event goes through the core API, unlike the scheduler's others.
+    fn announce_leader(&mut self, ctx: &mut Ctx<'_, Message>, lease: &Object) {
+        let Some(leader) = &self.leader else { return };
+        let message = format!("{} became leader", leader.identity());
+        let mut recorder = EventRecorder::new(self.config.scheduler_name, "");
+        let (involved, kind) = (Involved::object(lease), EventKind::Normal);
+        let request = recorder.record(ctx.now(), ctx.unix_micros(), &involved, kind, "LeaderElection", message);
+        if let Some(request) = request {
+            self.tell(ctx, request);
+        }
+    }
+
+    fn arm_lease(&mut self, ctx: &mut Ctx<'_, Message>) {
+        let period = self.config.retry_period;
+        // Who waits for a lease waits up to 1.2 times as long again, so that not all ask at once.
+        let jitter = if self.leads() { 0 } else { ctx.rng().below(period.as_micros() as u64 * 6 / 5) };
+        ctx.set_cause(EventId::BOOT);
+        ctx.set_timer(period + Duration::from_micros(jitter), token::LEASE);
+    }
+
+    fn on_lease_timer(&mut self, ctx: &mut Ctx<'_, Message>) {
+        if self.leader.as_ref().is_some_and(|leader| leader.lost(ctx.now())) {
+            self.step_down(ctx);
+            return;
+        }
+        let unix_micros = ctx.unix_micros();
+        if let Some(request) = self.leader.as_mut().and_then(|leader| leader.tick(unix_micros)) {
+            let read = request.method == Method::Get;
+            self.calls.send(ctx, request, if read { Purpose::LeaseRead } else { Purpose::LeaseWrite });
+        }
+        self.arm_lease(ctx);
+    }
+
+    /// The lease is lost: upstream exits and is started again, knowing nothing.
+    fn step_down(&mut self, ctx: &mut Ctx<'_, Message>) {
+        let calls: Vec<CallId> = self.informers().filter_map(|(_, informer)| informer.call()).collect();
+        for call in calls {
+            ctx.send(self.calls.server(), Message::Cancel { call });
+        }
+        if let Some((_, timer)) = self.flush.take() {
+            ctx.cancel_timer(timer);
+        }
+        self.lose_memory();
+        self.start(ctx);
+    }
+
+    fn on_answer(&mut self, ctx: &mut Ctx<'_, Message>, outcome: CallOutcome<Purpose>) {
+        let response = outcome.response.as_deref();
+        match outcome.token {
+            Purpose::LeaseRead => {
+                let (now, unix_micros) = (ctx.now(), ctx.unix_micros());
+                if let Some(leader) = &mut self.leader {
+                    let step = leader.on_read(now, unix_micros, response);
+                    self.lease_step(ctx, step);
+                }
+            }
+            Purpose::LeaseWrite => {
+                let now = ctx.now();
+                if let Some(leader) = &mut self.leader {
+                    let step = leader.on_written(now, response);
+                    self.lease_step(ctx, step);
+                }
+            }
+            Purpose::Bind(cycle) => {
+                ctx.set_cause(outcome.cause);
+                self.on_bound(ctx, &cycle, response);
+                self.schedule_next(ctx);
+            }
+            Purpose::Other => {}
+        }
+    }
+
+    fn on_response(&mut self, ctx: &mut Ctx<'_, Message>, call: CallId, response: &Arc<Response>) {
+        if let Some(outcome) = self.calls.answered(call, response) {
+            self.on_answer(ctx, outcome);
+            return;
+        }
+        for (token, informer) in self.informers() {
+            if let Some(delay) = informer.on_response(ctx, call, response) {
+                ctx.set_timer(delay, token);
+            }
+        }
+    }
+
+    /// Every informer with its timer.
+    fn informers(&mut self) -> impl Iterator<Item = (u64, &mut Informer)> {
+        let others = self.others.iter_mut().enumerate();
+        let others = others.map(|(index, informer)| (token::OTHERS + index as u64, informer));
+        std::iter::once((token::PODS, &mut self.pods)).chain(others)
+    }
+
+    fn start_informer(&mut self, ctx: &mut Ctx<'_, Message>, token: u64) {
+        let informer = match token.checked_sub(token::OTHERS) {
+            None => Some(&mut self.pods),
+            Some(index) => usize::try_from(index).ok().and_then(|index| self.others.get_mut(index)),
+        };
+        if let Some(informer) = informer.filter(|informer| informer.call().is_none()) {
+            informer.start(ctx, &mut self.calls);
+        }
+    }
+
+    fn on_watch(&mut self, ctx: &mut Ctx<'_, Message>, call: CallId, event: &WatchEvent) {
+        let Some((token, informer)) = self.informers().find(|(_, informer)| informer.owns(call)) else { return };
+        let (changes, retry) = informer.on_watch(ctx, call, event);
+        if let Some(delay) = retry {
+            ctx.set_timer(delay, token);
+        }
+        for change in changes {
+            self.on_change(ctx, change);
+        }
+        self.schedule_next(ctx);
+    }
+}
+
+impl Process<Message> for Scheduler {
+    fn start(&mut self, ctx: &mut Ctx<'_, Message>) {
+        let identity = format!("{HOST}_{}", ctx.rng().uuid());
+        self.leader = Some(LeaderElector::new(&self.config, identity, ctx.now()));
+        for token in token::PODS..token::OTHERS + self.others.len() as u64 {
+            self.start_informer(ctx, token);
+        }
+        self.on_lease_timer(ctx);
+    }
+
+    fn on_message(&mut self, ctx: &mut Ctx<'_, Message>, envelope: &Envelope<Message>) {
+        match &envelope.payload {
+            Message::Response { call, response } => self.on_response(ctx, *call, response),
+            Message::Watch { call, event } => self.on_watch(ctx, *call, event),
+            Message::StreamEnd { call } => {
+                for (token, informer) in self.informers() {
+                    if let Some(delay) = informer.on_stream_end(ctx, *call) {
+                        ctx.set_timer(delay, token);
+                    }
+                }
+            }
+            // Nothing else is said to a scheduler.
+            _ => {}
+        }
+    }
+
+    fn on_timer(&mut self, ctx: &mut Ctx<'_, Message>, token: u64) {
+        match token {
+            token::CYCLE => {
+                self.end_cycle(ctx);
+                self.schedule_next(ctx);
+            }
+            token::FLUSH => {
+                self.flush = None;
+                self.queue.flush(&self.profile, ctx.now());
+                self.schedule_next(ctx);
+            }
+            token::LEASE => self.on_lease_timer(ctx),
+            token => self.start_informer(ctx, token),
+        }
+    }
+
+    fn on_disconnect(&mut self, ctx: &mut Ctx<'_, Message>, peer: ProcessId, _why: Disconnect) {
+        if peer != self.calls.server() {
+            return;
+        }
+        for (token, informer) in self.informers() {
+            if informer.call().is_some() {
+                let delay = informer.on_disconnect(ctx);
+                ctx.set_timer(delay, token);
+            }
+        }
+        for outcome in self.calls.disconnected() {
+            self.on_answer(ctx, outcome);
+        }
+    }
+
+    fn lose_memory(&mut self) {
+        let mut fresh = Scheduler::with_config(self.calls.server(), (*self.config).clone());
+        fresh.calls = self.calls.clone();
+        fresh.calls.forget();
+        // What was decided is what the page shows of the past, not what the process remembers.
+        fresh.records = std::mem::take(&mut self.records);
+        fresh.attempts = self.attempts;
+        *self = fresh;
+    }
+
+    fn clone_box(&self) -> Box<dyn Process<Message>> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}

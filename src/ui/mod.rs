@@ -1,0 +1,77 @@
+//! The page: the Yew application, its driver and its painter.
+
+mod aftermath;
+mod app;
+mod away;
+mod beats;
+mod bookmarks;
+mod bookmarks_view;
+mod caption;
+mod changes;
+mod controls;
+mod decision;
+mod desk;
+mod details;
+mod dialog;
+mod driver;
+mod editor;
+mod editor_marks;
+mod embed;
+mod engine;
+mod examples;
+mod faults;
+mod faults_pane;
+mod files;
+mod filter;
+mod flags;
+mod following;
+mod gallery;
+mod graphing;
+mod highlight;
+mod host;
+mod inside;
+mod inspector;
+mod keep;
+mod keys;
+mod lint;
+mod lists;
+mod lively;
+mod locate;
+mod log;
+mod notices;
+mod object_details;
+mod opening;
+mod pace;
+mod painter;
+mod pair;
+mod pair_ask;
+mod pair_view;
+mod picture;
+mod plain;
+mod query;
+mod recall;
+mod rows;
+mod runs;
+mod screen;
+mod script_api;
+mod script_fetch;
+mod session_bar;
+mod share;
+mod shown;
+mod sight;
+mod stage;
+mod steering;
+mod stopped;
+mod story;
+mod story_pane;
+mod terminal;
+mod terminal_rows;
+mod timeline;
+mod tracks;
+mod writing;
+
+/// Starts the page in the element `app`.
+pub fn run() {
+    stopped::install_hook();
+    app::start();
+}

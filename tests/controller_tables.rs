@@ -1,0 +1,20 @@
+//! What upstream's controllers decide, as tables, put to the controllers themselves. Prints `N of M` for every file.
+
+#[path = "controller_tables/cronjob.rs"]
+mod cronjob;
+#[path = "controller_tables/daemonset.rs"]
+mod daemonset;
+#[path = "controller_tables/deployment.rs"]
+mod deployment;
+#[path = "controller_tables/job.rs"]
+mod job;
+#[path = "controller_tables/nodelifecycle.rs"]
+mod nodelifecycle;
+#[path = "controller_tables/replicaset.rs"]
+mod replicaset;
+#[path = "controller_tables/statefulset.rs"]
+mod statefulset;
+#[path = "tables/mod.rs"]
+mod tables;
+#[path = "controller_tables/tainteviction.rs"]
+mod tainteviction;

@@ -1,0 +1,37 @@
+//! The swarm: random manifests and faults from a seed, and what must hold whatever happens.
+//!
+//! After every revision: no pod is bound twice, no node is over its allocatable, revisions only grow.
+//! Once the faults stop: the cluster converges, and no write that was acknowledged is lost.
+//! `SEED=42 cargo test --test swarm` repeats one run; without it a fixed set of seeds is run.
+
+#[path = "swarm/invariants.rs"]
+mod invariants;
+#[path = "swarm/storm.rs"]
+mod storm;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use storm::Storm;
+
+/// What is run when nobody asks for a seed.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=6;
+
+fn run(seed: u64) {
+    let weathered = catch_unwind(AssertUnwindSafe(|| {
+        let mut storm = Storm::new(seed);
+        storm.rage();
+        storm.calm();
+    }));
+    if let Err(panic) = weathered {
+        eprintln!("reproduce: SEED={seed} cargo test --test swarm");
+        resume_unwind(panic);
+    }
+}
+
+#[test]
+fn the_cluster_weathers_random_storms() {
+    match std::env::var("SEED") {
+        Ok(seed) => run(seed.parse().unwrap_or_else(|error| panic!("SEED={seed} is no seed: {error}"))),
+        Err(_) => SEEDS.for_each(run),
+    }
+}

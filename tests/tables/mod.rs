@@ -1,0 +1,84 @@
+//! The tables of what upstream decides, as JSON: `{groups: [{id, …}], cases: [{group, name, in, expect}]}`.
+//!
+//! They lie in the folder that `KUBARIUM_CORPUS` names, by default `shared/corpus` beside the checkout.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// A table and what became of its cases.
+pub struct Table {
+    pub root: Value,
+    file: String,
+    ran: RefCell<Vec<usize>>,
+    missed: RefCell<Vec<String>>,
+}
+
+fn corpus() -> PathBuf {
+    if let Some(named) = std::env::var_os("KUBARIUM_CORPUS") {
+        return PathBuf::from(named);
+    }
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let places = [home.join("../shared/corpus"), home.join("../../shared/corpus")];
+    let found = places.into_iter().find(|place| place.is_dir());
+    found.expect("the corpus lies in ../shared or ../../shared, or where KUBARIUM_CORPUS says")
+}
+
+/// The text of an assertion that failed.
+fn why(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked").to_owned()
+}
+
+impl Table {
+    /// Reads `<room>/<file>.json` of the corpus.
+    pub fn read(room: &str, file: &str) -> Self {
+        let path = corpus().join(room).join(format!("{file}.json"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let root = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Table { root, file: file.to_owned(), ran: RefCell::default(), missed: RefCell::default() }
+    }
+
+    /// All cases.
+    pub fn cases(&self) -> &[Value] {
+        self.root["cases"].as_array().expect("a table has cases")
+    }
+
+    /// Runs every case of these groups, with its group, name, `in` and `expect`.
+    #[allow(dead_code, reason = "the scheduler's tables have no groups")]
+    pub fn run(&self, groups: &[&str], check: impl Fn(&str, &str, &Value, &Value)) {
+        for (index, case) in self.cases().iter().enumerate() {
+            let group = case["group"].as_str().unwrap_or_default();
+            if groups.contains(&group) {
+                let name = case["name"].as_str().unwrap_or_default();
+                self.run_one(index, || check(group, name, &case["in"], &case["expect"]));
+            }
+        }
+    }
+
+    /// Runs the case at a place. A check that panics is a miss.
+    pub fn run_one(&self, index: usize, check: impl Fn()) {
+        self.ran.borrow_mut().push(index);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(check)) {
+            let case = &self.cases()[index];
+            let text = format!("{} {}: {}", case["group"].as_str().unwrap_or(""), case["name"], why(&*panic));
+            self.missed.borrow_mut().push(text);
+        }
+    }
+
+    /// Prints `N of M` and every miss, and fails if there is one. A case that nobody ran is one.
+    pub fn done(self) {
+        let (ran, mut missed) = (self.ran.borrow(), self.missed.borrow().clone());
+        let left = self.cases().iter().enumerate().filter(|(index, _)| !ran.contains(index));
+        missed.extend(left.map(|(_, case)| format!("{} {}: no check knows this group", case["group"], case["name"])));
+        let total = self.cases().len();
+        let passed = total.saturating_sub(missed.len());
+        println!("{}: {passed} of {total}", self.file);
+        for miss in &missed {
+            println!("  missed {miss}");
+        }
+        assert!(missed.is_empty(), "{}: {passed} of {total}; missed:\n{}", self.file, missed.join("\n"));
+    }
+}
