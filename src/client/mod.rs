@@ -9,4 +9,4 @@ mod workqueue;
 pub use calls::{Calls, Outcome};
 pub use informer::{Change, Informer, InformerSpec, InformerState, Store};
 pub use recorder::{EventKind, EventRecorder, Involved};
-pub use workqueue::{WorkQueue, WorkQueueKey};
+pub use workqueue::{BASE_DELAY, WorkQueue, WorkQueueKey};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::{KINDS, Kind, Object, ObjectKey, Typed};
-use crate::client::{Change, Store};
+use crate::client::{BASE_DELAY, Change, Store};
 use crate::sim::SimTime;
 
 use super::plan::{Answer, Plan, Write};
@@ -170,6 +170,10 @@ pub trait Controller {
     /// How often a failing key is tried again before it is dropped; `None` for ever.
     fn retries_max(&self) -> Option<u32> {
         None
+    }
+    /// How soon a failing key is tried again at first.
+    fn base_delay(&self) -> Duration {
+        BASE_DELAY
     }
     /// How often `on_tick` is called.
     fn period(&self) -> Option<Duration> {

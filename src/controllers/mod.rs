@@ -13,6 +13,11 @@ pub mod cronjob;
 pub mod daemonset;
 #[doc(hidden)]
 pub mod deployment;
+#[doc(hidden)]
+pub mod endpoint;
+#[doc(hidden)]
+pub mod endpointslice;
+mod endpointslicemirroring;
 mod expectations;
 #[doc(hidden)]
 pub mod fake;
@@ -38,11 +43,13 @@ pub mod pods;
 pub mod replicaset;
 mod rootcacertpublisher;
 mod selector;
+mod service_pods;
 mod serviceaccount;
 #[doc(hidden)]
 pub mod statefulset;
 #[doc(hidden)]
 pub mod tainteviction;
+mod trigger_time;
 mod ttlafterfinished;
 
 pub use controller::{Controller, Enqueue, Observed, Stores, Turn, WorkKey};
@@ -64,6 +71,12 @@ pub const CONTROLLERS: &[Registration] = &[
     Registration { id: "cronjob", new: || Box::new(cronjob::CronJobController) },
     Registration { id: "daemonset", new: || Box::<daemonset::DaemonSetController>::default() },
     Registration { id: "deployment", new: || Box::new(deployment::DeploymentController) },
+    Registration { id: "endpoint", new: || Box::<endpoint::EndpointController>::default() },
+    Registration { id: "endpointslice", new: || Box::<endpointslice::EndpointSliceController>::default() },
+    Registration {
+        id: "endpointslicemirroring",
+        new: || Box::<endpointslicemirroring::EndpointSliceMirroringController>::default(),
+    },
     Registration { id: "garbagecollector", new: || Box::<garbagecollector::GarbageCollector>::default() },
     Registration { id: "job", new: || Box::<job::JobController>::default() },
     Registration { id: "namespace", new: || Box::new(namespace::NamespaceController) },

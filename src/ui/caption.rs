@@ -104,6 +104,8 @@ pub fn noun(resource: &str) -> String {
         "daemonsets" => "DaemonSet",
         "deployments" => "Deployment",
         "persistentvolumeclaims" => "PersistentVolumeClaim",
+        "endpoints" => "Endpoints",
+        "endpointslices" => "EndpointSlice",
         "replicasets" => "ReplicaSet",
         "replicationcontrollers" => "ReplicationController",
         "statefulsets" => "StatefulSet",

@@ -4,6 +4,8 @@
 //! are neither stored nor shown, and make no new revision. Lists and maps are always such fields; of the
 //! optional scalars, those that are no pointers.
 
+use crate::api::object::Kind;
+
 /// Optional scalars that are no pointers in types.go, of the registered kinds and of all they hold.
 const SCALARS: &str = "action active apiVersion audience availableReplicas certificateChainPath chapAuthDiscovery \
     chapAuthSession clusterIP completedIndexes component concurrencyPolicy containerID containerName count credentialBundlePath currentReplicas currentRevision datasetName \
@@ -33,6 +35,9 @@ const POINTERS: &[(&str, &str)] = &[
     ("ClusterTrustBundleProjection", "name"),
     ("Container", "restartPolicy"),
     ("DeploymentSpec", "replicas"),
+    ("Endpoint", "hostname"),
+    ("Endpoint", "nodeName"),
+    ("EndpointAddress", "nodeName"),
     ("EphemeralContainer", "restartPolicy"),
     ("HostPathVolumeSource", "type"),
     ("PodDNSConfigOption", "value"),
@@ -46,6 +51,9 @@ const POINTERS: &[(&str, &str)] = &[
     ("StatefulSetStatus", "availableReplicas"),
     ("TypedObjectReference", "namespace"),
 ];
+
+/// Lists that Go writes even when they are nil: fields of whole objects without `omitempty`.
+pub const NEVER_OMITTED: &[(Kind, &str)] = &[(Kind::EndpointSlice, "endpoints"), (Kind::EndpointSlice, "ports")];
 
 /// Whether a zero in this scalar field of this struct is the same as none.
 pub(super) fn drops_zero(name: &str, field: &str) -> bool {

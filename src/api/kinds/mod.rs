@@ -6,6 +6,8 @@ pub mod controllerrevision;
 pub mod cronjob;
 pub mod daemonset;
 pub mod deployment;
+pub mod endpoints;
+pub mod endpointslice;
 pub mod event;
 pub mod event_v1;
 pub mod job;
@@ -32,6 +34,8 @@ pub static KINDS: &[&KindInfo] = &[
     &cronjob::INFO,
     &daemonset::INFO,
     &deployment::INFO,
+    &endpoints::INFO,
+    &endpointslice::INFO,
     &event::INFO,
     &event_v1::INFO,
     &job::INFO,

@@ -190,6 +190,8 @@ impl TypeName {
             Kind::Binding
             | Kind::ConfigMap
             | Kind::ControllerRevision
+            | Kind::Endpoints
+            | Kind::EndpointSlice
             | Kind::Event
             | Kind::EventsV1Event
             | Kind::Lease

@@ -8,6 +8,7 @@ pub mod controllerrevision;
 pub mod cronjob;
 pub mod daemonset;
 pub mod deployment;
+pub mod endpoints;
 pub mod event;
 pub mod job;
 pub mod namespace;

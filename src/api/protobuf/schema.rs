@@ -74,6 +74,7 @@ impl Schema {
             ("authorization.k8s.io/v1", _) => "authorization",
             ("autoscaling/v1", "Scale") => "autoscaling",
             ("coordination.k8s.io/v1", _) => "coordination",
+            ("discovery.k8s.io/v1", _) => "discovery",
             ("events.k8s.io/v1", _) => "events",
             ("policy/v1", "Eviction") => "policy",
             ("v1", _) => "core",

@@ -11,6 +11,7 @@ pub mod containers;
 pub mod cronjob;
 pub mod daemonset;
 pub mod downward;
+pub mod endpoints;
 pub mod environment;
 pub mod equality;
 pub mod errors;

@@ -243,7 +243,7 @@ async fn answer(host: Rc<RefCell<Host>>, request: Request<Incoming>) -> Result<A
     let first = events.recv().await;
     match first {
         Some(GatewayEvent::Response(response)) if edge::streams(&request) && response.is_success() => {
-            let head = edge::stream_head(&request, &audit_id);
+            let head = edge::stream_head(&request, &response, &audit_id);
             Ok(head.map(|()| Either::Left(Stream { host, call, events })))
         }
         Some(GatewayEvent::Response(response)) => {

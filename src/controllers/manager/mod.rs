@@ -108,7 +108,7 @@ impl Slot {
     fn new(controller: Box<dyn Controller>) -> Self {
         let user = format!("system:serviceaccount:kube-system:{}", controller.service_account());
         Slot {
-            queue: WorkQueue::default(),
+            queue: WorkQueue::slow(controller.base_delay()),
             recorder: EventRecorder::new(controller.component(), ""),
             user_agent: Arc::from(format!("{USER_AGENT}/{user}")),
             user: Arc::from(user),

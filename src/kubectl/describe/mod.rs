@@ -6,6 +6,7 @@
 mod batch;
 mod claim;
 mod containers;
+mod endpoints;
 mod events;
 mod generic;
 mod node;
@@ -38,6 +39,8 @@ pub fn describe(io: &mut Io<'_, '_>, info: &Info, show_events: bool) -> Result<S
         Some(Object::CronJob(own)) => batch::cron_job(io, own, show_events),
         Some(Object::DaemonSet(set)) => sets::daemon_set(io, set, show_events),
         Some(Object::Deployment(deployment)) => workload::deployment(io, deployment, show_events),
+        Some(Object::Endpoints(own)) => endpoints::endpoints(io, own, show_events),
+        Some(Object::EndpointSlice(own)) => endpoints::slice(io, own, show_events),
         Some(Object::Job(job)) => batch::job(io, job, show_events),
         Some(Object::Namespace(namespace)) => plain::namespace(io, namespace),
         Some(Object::Node(node)) => node::describe(io, node, show_events),
