@@ -17,7 +17,14 @@ pub struct Config {
     pub node_cpu_millis: u64,
     pub node_memory_bytes: u64,
     pub node_pods: u32,
+    /// Machines that run a scheduler and a controller manager: one of each leads, the others stand by.
+    pub control_planes: u32,
 }
+
+/// The machines of the control plane, by the names their leaders go by.
+const HOSTS: [&str; 3] = ["control-plane", "control-plane-2", "control-plane-3"];
+/// How many there may be.
+pub const CONTROL_PLANES_MAX: u32 = HOSTS.len() as u32;
 
 impl Default for Config {
     fn default() -> Self {
@@ -30,11 +37,17 @@ impl Default for Config {
             node_cpu_millis: 4_000,
             node_memory_bytes: 8 << 30,
             node_pods: 110,
+            control_planes: 1,
         }
     }
 }
 
 impl Config {
+    /// The machines of the control plane: the first runs everything, the others stand by.
+    pub fn hosts(&self) -> &'static [&'static str] {
+        &HOSTS[..self.control_planes.clamp(1, CONTROL_PLANES_MAX) as usize]
+    }
+
     /// The name of the node with this index: letters while they last, then numbers.
     pub fn node_name(&self, index: u32) -> String {
         match u8::try_from(index) {

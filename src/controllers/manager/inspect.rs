@@ -168,13 +168,18 @@ impl ControllerManager {
             .collect()
     }
 
+    /// Whether it holds the lease.
+    pub fn leads(&self) -> bool {
+        self.leader.leads()
+    }
+
     /// Where the leader election stands.
     pub fn leader(&self) -> LeaderReport {
         LeaderReport {
-            identity: self.leader.identity.clone(),
-            leading: self.leader.is_leading(),
+            identity: self.leader.identity().clone(),
+            leading: self.leader.leads(),
             holder: self.leader.holder().to_owned(),
-            renewed_at: self.leader.renewed_at,
+            renewed_at: self.leader.renewed_at(),
         }
     }
 }

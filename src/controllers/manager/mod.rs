@@ -16,14 +16,16 @@ use std::time::Duration;
 use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::{CallId, KINDS, Kind, Message, Request};
-use crate::client::{Calls, Change, EventRecorder, Informer, InformerSpec, InformerState, WorkQueue};
+use crate::client::{
+    Calls, Change, EventRecorder, Informer, InformerSpec, InformerState, LeaderElector, WorkQueue,
+};
 use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId, SimTime};
 
 use super::CONTROLLERS;
 use super::controller::{Controller, Observed, Stores, WorkKey};
 use execute::{Execution, LastPlan};
 pub use inspect::{ControllerReport, InformerReport, KeyReport, KeyState, LeaderReport, PlanReport};
-use leader::{Leader, LeaseCall};
+use leader::LEASE;
 
 /// How the binary names itself; the client's purpose follows after a slash.
 const USER_AGENT: &str = "kube-controller-manager/v1.36.0 (linux/amd64) kubernetes/kubarium";
@@ -71,7 +73,8 @@ impl Timer {
 /// What the answer to a call is for.
 #[derive(Clone, Debug)]
 enum Purpose {
-    Lease(LeaseCall),
+    /// About the leader lease, by the election's number.
+    Lease(u32),
     /// A write of a plan: of the controller's execution of a key, by step and place in its batch.
     Write {
         slot: u16,
@@ -130,15 +133,17 @@ pub struct ControllerManager {
     slots: Vec<Slot>,
     executions: OrdMap<(u16, WorkKey), Execution>,
     pending: OrdMap<CallId, Pending>,
-    leader: Leader,
+    /// The machine it runs on.
+    host: &'static str,
+    leader: LeaderElector,
     /// Who says that it became the leader.
     recorder: EventRecorder,
     life: u32,
 }
 
 impl ControllerManager {
-    /// A controller manager that talks to `apiserver`, with every controller of `CONTROLLERS`.
-    pub fn new(apiserver: ProcessId) -> Self {
+    /// A controller manager on the machine `host` that talks to `apiserver`, with every controller of `CONTROLLERS`.
+    pub fn new(apiserver: ProcessId, host: &'static str) -> Self {
         let slots: Vec<Slot> = CONTROLLERS.iter().map(|registration| Slot::new((registration.new)())).collect();
         let watched = |kind: Kind| slots.iter().any(|slot| slot.controller.watches().contains(&kind));
         let informers = KINDS
@@ -153,7 +158,8 @@ impl ControllerManager {
             slots,
             executions: OrdMap::new(),
             pending: OrdMap::new(),
-            leader: Leader::default(),
+            host,
+            leader: LeaderElector::default(),
             recorder: EventRecorder::new("kube-controller-manager", ""),
             life: 0,
         }
@@ -275,11 +281,14 @@ impl ControllerManager {
 
 impl Process<Message> for ControllerManager {
     fn start(&mut self, ctx: &mut Ctx<'_, Message>) {
-        self.leader = Leader::new(&format!("control-plane_{}", ctx.rng().uuid()));
+        self.leader = LeaderElector::new(LEASE, &format!("{}_{}", self.host, ctx.rng().uuid()));
         self.try_lease(ctx);
     }
 
     fn on_message(&mut self, ctx: &mut Ctx<'_, Message>, envelope: &Envelope<Message>) {
+        if self.leader.lost(ctx.now()) {
+            return self.exit(ctx);
+        }
         match &envelope.payload {
             Message::Response { call, response } => {
                 if let Some(index) = self.informer_of(*call) {
@@ -317,6 +326,9 @@ impl Process<Message> for ControllerManager {
         let (life, timer) = Timer::parse(token);
         if life != self.life {
             return;
+        }
+        if self.leader.lost(ctx.now()) {
+            return self.exit(ctx);
         }
         match timer {
             Timer::Lease => self.try_lease(ctx),
@@ -358,7 +370,7 @@ impl Process<Message> for ControllerManager {
         let life = self.life + 1;
         let mut calls = self.calls.clone();
         calls.forget();
-        *self = ControllerManager { calls, life, ..ControllerManager::new(self.calls.server()) };
+        *self = ControllerManager { calls, life, ..ControllerManager::new(self.calls.server(), self.host) };
     }
 
     fn clone_box(&self) -> Box<dyn Process<Message>> {
