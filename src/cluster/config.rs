@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::controllers::Flags;
+use crate::controllers::nodeipam::Range;
+
 /// The configuration of a world. Together with the seed and the inputs it determines the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -56,10 +59,14 @@ impl Config {
         }
     }
 
-    /// The pod network of the node with this index: a /24 of 10.244.0.0/16, and on into 10.245.0.0/16 …
-    pub fn pod_cidr(&self, index: u32) -> String {
-        let block = index + 1;
-        format!("10.{}.{}.0/24", 244 + block / 256, block % 256)
+    /// What the controller managers are told: where nodes get the ranges of their pods from.
+    pub fn flags(&self) -> Flags {
+        let cluster_cidr = match self.nodes {
+            0..=256 => Range::new([10, 244, 0, 0], 16),
+            257..=1024 => Range::new([10, 244, 0, 0], 14),
+            _ => Range::new([10, 224, 0, 0], 11),
+        };
+        Flags { cluster_cidr }
     }
 
     /// The address of the node with this index.

@@ -60,7 +60,7 @@ impl World {
         let controller_manager = kernel.add(
             "kube-controller-manager",
             Role::ControllerManager.as_str(),
-            Box::new(ControllerManager::new(apiserver, config.hosts()[0])),
+            Box::new(ControllerManager::new(apiserver, config.hosts()[0], config.flags())),
         );
         let scheduler = Box::new(Scheduler::new(apiserver, config.hosts()[0]));
         let scheduler = kernel.add("kube-scheduler", Role::Scheduler.as_str(), scheduler);
@@ -71,7 +71,7 @@ impl World {
         }
         // Last, so that a cluster without them is what it was before there were any.
         let mut members = vec![(controller_manager, scheduler)];
-        members.extend(config.hosts()[1..].iter().map(|host| add_standby(&mut kernel, host, apiserver)));
+        members.extend(config.hosts()[1..].iter().map(|host| add_standby(&mut kernel, config, host, apiserver)));
         let processes = Processes { etcd, apiserver, kubectl, client };
         let members = Arc::from(members);
         World { kernel, processes, members, last_call: 0, last_applied: Applied::default(), standing: Arc::default() }
@@ -245,8 +245,13 @@ pub(super) fn with_revision(kv: &KeyValue) -> Arc<Object> {
 }
 
 /// Another machine of the control plane: a controller manager and a scheduler that stand by.
-fn add_standby(kernel: &mut Kernel<Message>, host: &'static str, apiserver: ProcessId) -> (ProcessId, ProcessId) {
-    let manager = Box::new(ControllerManager::new(apiserver, host));
+fn add_standby(
+    kernel: &mut Kernel<Message>,
+    config: &Config,
+    host: &'static str,
+    apiserver: ProcessId,
+) -> (ProcessId, ProcessId) {
+    let manager = Box::new(ControllerManager::new(apiserver, host, config.flags()));
     let role = Role::ControllerManager.as_str();
     let manager = kernel.add(&format!("{role}/{host}"), role, manager);
     let role = Role::Scheduler.as_str();
@@ -268,11 +273,10 @@ fn add_node(kernel: &mut Kernel<Message>, config: &Config, index: u32, apiserver
         pods: config.node_pods,
         labels: BTreeMap::new(),
         internal_ip: config.node_ip(index),
-        pod_cidr: config.pod_cidr(index),
     };
     kernel.add(&format!("kubelet/{name}"), Role::Kubelet.as_str(), Box::new(Kubelet::new(kubelet_config)));
     let runtime_config =
-        RuntimeConfig { node, pod_cidr: config.pod_cidr(index), kubelet, memory_bytes: config.node_memory_bytes };
+        RuntimeConfig { node, pod_cidr: String::new(), kubelet, memory_bytes: config.node_memory_bytes };
     kernel.add(&format!("containerd/{name}"), Role::Runtime.as_str(), Box::new(Runtime::new(runtime_config)));
 }
 

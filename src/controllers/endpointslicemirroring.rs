@@ -123,9 +123,10 @@ fn has_endpoints(slice: &EndpointSlice, wanted: &[Endpoint]) -> bool {
     let mut own: Vec<&Endpoint> = slice.endpoints.iter().flatten().collect();
     own.order_by_key(|endpoint| identity(endpoint));
     own.len() == wanted.len()
-        && own.iter().zip(wanted).all(|(own, wanted)| {
-            identity(own) == identity(wanted) && equal_beyond_identity(own, wanted)
-        })
+        && own
+            .iter()
+            .zip(wanted)
+            .all(|(own, wanted)| identity(own) == identity(wanted) && equal_beyond_identity(own, wanted))
 }
 
 /// The steps that make `slices` mirror `object` (`reconcile` and `finalize`).

@@ -29,6 +29,7 @@ mod history;
 pub mod job;
 mod manager;
 mod namespace;
+pub mod nodeipam;
 #[doc(hidden)]
 pub mod nodelifecycle;
 #[doc(hidden)]
@@ -52,7 +53,7 @@ pub mod tainteviction;
 mod trigger_time;
 mod ttlafterfinished;
 
-pub use controller::{Controller, Enqueue, Observed, Stores, Turn, WorkKey};
+pub use controller::{Controller, Enqueue, Flags, Observed, Stores, Turn, WorkKey};
 pub use manager::{ControllerManager, ControllerReport, InformerReport, KeyReport, KeyState, LeaderReport, PlanReport};
 pub use plan::{Announce, Answer, Append, Failure, Plan, Step, Write};
 
@@ -80,6 +81,7 @@ pub const CONTROLLERS: &[Registration] = &[
     Registration { id: "garbagecollector", new: || Box::<garbagecollector::GarbageCollector>::default() },
     Registration { id: "job", new: || Box::<job::JobController>::default() },
     Registration { id: "namespace", new: || Box::new(namespace::NamespaceController) },
+    Registration { id: "nodeipam", new: || Box::<nodeipam::NodeIpamController>::default() },
     Registration { id: "nodelifecycle", new: || Box::<nodelifecycle::NodeLifecycleController>::default() },
     Registration { id: "podgc", new: || Box::<podgc::PodGcController>::default() },
     Registration { id: "replicaset", new: || Box::new(replicaset::ReplicaSetController::new(Kind::ReplicaSet)) },

@@ -90,8 +90,7 @@ mod tests {
         let at = "2026-01-01T00:00:00Z";
         let service = object(Kind::Service, &json!({ "metadata": { "name": "web", "creationTimestamp": at } }));
         let pod = |name: &str, second: u32| {
-            let ready =
-                json!({ "type": "Ready", "status": "True", "lastTransitionTime": format!("2026-01-01T00:00:{second:02}Z") });
+            let ready = json!({ "type": "Ready", "status": "True", "lastTransitionTime": format!("2026-01-01T00:00:{second:02}Z") });
             let value = json!({ "metadata": { "name": name }, "spec": { "containers": [] }, "status": { "conditions": [ready] } });
             Arc::new(object(Kind::Pod, &value))
         };

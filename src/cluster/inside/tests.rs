@@ -243,7 +243,7 @@ fn a_controller_shows_its_plans_its_informers_and_its_queue() {
     let Inside::ControllerManager(inside) = session.inside(&Place::ControllerManager, &Look::default()) else {
         panic!("no manager")
     };
-    assert_eq!((inside.chosen, inside.controllers.len()), ("deployment-controller", 18));
+    assert_eq!((inside.chosen, inside.controllers.len()), ("deployment-controller", 19));
     let first = inside.plans.last().expect("it planned");
     assert!(first.key == "default/web" && first.asked.starts_with("WATCH deployments ADDED"), "{first:?}");
     assert!(

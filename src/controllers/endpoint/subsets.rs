@@ -155,7 +155,8 @@ mod tests {
     }
 
     fn service(spec: &Value) -> Service {
-        let object = object(Kind::Service, &json!({ "metadata": { "name": "web", "namespace": "default" }, "spec": spec }));
+        let object =
+            object(Kind::Service, &json!({ "metadata": { "name": "web", "namespace": "default" }, "spec": spec }));
         object.expect::<Service>().clone()
     }
 

@@ -45,8 +45,7 @@ pub fn set(service: &Service, slice: &mut EndpointSlice) {
 /// Copies of the slices whose hints are not what they should be.
 pub fn stale(service: &Service, slices: &[&EndpointSlice]) -> Vec<EndpointSlice> {
     let distribution = distribution(service);
-    let is_wrong =
-        |endpoint: &Endpoint| wanted(distribution, endpoint).is_some_and(|wanted| wanted != endpoint.hints);
+    let is_wrong = |endpoint: &Endpoint| wanted(distribution, endpoint).is_some_and(|wanted| wanted != endpoint.hints);
     let stale = slices.iter().filter(|slice| slice.endpoints.iter().flatten().any(is_wrong));
     stale.map(|slice| (*slice).clone()).collect()
 }

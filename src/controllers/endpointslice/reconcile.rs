@@ -119,9 +119,7 @@ impl View<'_> {
             if node.is_none() && spec(service).publish_not_ready_addresses != Some(true) {
                 let (namespace, name) = (self.service.namespace(), self.service.name());
                 let pod = object.name();
-                errors.push(format!(
-                    "skipping Pod {pod} for Service {namespace}/{name}: Node {node_name} Not Found"
-                ));
+                errors.push(format!("skipping Pod {pod} for Service {namespace}/{name}: Node {node_name} Not Found"));
                 continue;
             }
             let endpoint = endpoint::from_pod(pod, node, service, address_type);
@@ -191,13 +189,7 @@ impl View<'_> {
     }
 
     /// `reconcileByPortMapping`.
-    fn decide_ports(
-        &self,
-        group: &mut Group,
-        existing: &[&Arc<Object>],
-        address_type: &str,
-        decision: &mut Decision,
-    ) {
+    fn decide_ports(&self, group: &mut Group, existing: &[&Arc<Object>], address_type: &str, decision: &mut Decision) {
         let max = self.endpoints_max;
         let (mut updates, mut unchanged) = (Vec::new(), Vec::new());
         for object in existing {

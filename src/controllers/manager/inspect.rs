@@ -173,6 +173,11 @@ impl ControllerManager {
         self.leader.leads()
     }
 
+    /// Whether it may act: it holds the lease, and renewed it in time.
+    pub fn may_act(&self, now: SimTime) -> bool {
+        self.leader.leads() && !self.leader.lost(now)
+    }
+
     /// Where the leader election stands.
     pub fn leader(&self) -> LeaderReport {
         LeaderReport {

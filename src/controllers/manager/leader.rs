@@ -39,8 +39,7 @@ impl ControllerManager {
         let message = format!("{} became leader", self.leader.identity());
         let (now, unix_micros) = (ctx.now(), ctx.unix_micros());
         let involved = Involved::object(lease);
-        let request =
-            self.recorder.record(now, unix_micros, &involved, EventKind::Normal, "LeaderElection", message);
+        let request = self.recorder.record(now, unix_micros, &involved, EventKind::Normal, "LeaderElection", message);
         if let Some(request) = request {
             self.post_lease(ctx, &request, None);
         }

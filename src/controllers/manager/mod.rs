@@ -16,13 +16,11 @@ use std::time::Duration;
 use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::{CallId, KINDS, Kind, Message, Request};
-use crate::client::{
-    Calls, Change, EventRecorder, Informer, InformerSpec, InformerState, LeaderElector, WorkQueue,
-};
+use crate::client::{Calls, Change, EventRecorder, Informer, InformerSpec, InformerState, LeaderElector, WorkQueue};
 use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId, SimTime};
 
-use super::CONTROLLERS;
-use super::controller::{Controller, Observed, Stores, WorkKey};
+use super::controller::{Controller, Flags, Observed, Stores, WorkKey};
+use super::{CONTROLLERS, Registration};
 use execute::{Execution, LastPlan};
 pub use inspect::{ControllerReport, InformerReport, KeyReport, KeyState, LeaderReport, PlanReport};
 use leader::LEASE;
@@ -76,12 +74,7 @@ enum Purpose {
     /// About the leader lease, by the election's number.
     Lease(u32),
     /// A write of a plan: of the controller's execution of a key, by step and place in its batch.
-    Write {
-        slot: u16,
-        key: WorkKey,
-        step: u32,
-        place: u32,
-    },
+    Write { slot: u16, key: WorkKey, step: u32, place: u32 },
 }
 
 #[derive(Clone, Debug)]
@@ -135,6 +128,7 @@ pub struct ControllerManager {
     pending: OrdMap<CallId, Pending>,
     /// The machine it runs on.
     host: &'static str,
+    flags: Flags,
     leader: LeaderElector,
     /// Who says that it became the leader.
     recorder: EventRecorder,
@@ -143,8 +137,13 @@ pub struct ControllerManager {
 
 impl ControllerManager {
     /// A controller manager on the machine `host` that talks to `apiserver`, with every controller of `CONTROLLERS`.
-    pub fn new(apiserver: ProcessId, host: &'static str) -> Self {
-        let slots: Vec<Slot> = CONTROLLERS.iter().map(|registration| Slot::new((registration.new)())).collect();
+    pub fn new(apiserver: ProcessId, host: &'static str, flags: Flags) -> Self {
+        let slot = |registration: &Registration| {
+            let mut controller = (registration.new)();
+            controller.configure(&flags);
+            Slot::new(controller)
+        };
+        let slots: Vec<Slot> = CONTROLLERS.iter().map(slot).collect();
         let watched = |kind: Kind| slots.iter().any(|slot| slot.controller.watches().contains(&kind));
         let informers = KINDS
             .iter()
@@ -159,6 +158,7 @@ impl ControllerManager {
             executions: OrdMap::new(),
             pending: OrdMap::new(),
             host,
+            flags,
             leader: LeaderElector::default(),
             recorder: EventRecorder::new("kube-controller-manager", ""),
             life: 0,
@@ -370,7 +370,7 @@ impl Process<Message> for ControllerManager {
         let life = self.life + 1;
         let mut calls = self.calls.clone();
         calls.forget();
-        *self = ControllerManager { calls, life, ..ControllerManager::new(self.calls.server(), self.host) };
+        *self = ControllerManager { calls, life, ..ControllerManager::new(self.calls.server(), self.host, self.flags) };
     }
 
     fn clone_box(&self) -> Box<dyn Process<Message>> {
