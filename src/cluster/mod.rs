@@ -17,6 +17,8 @@ mod index;
 mod inflate;
 pub mod inside;
 mod label;
+#[cfg(test)]
+mod leaders_tests;
 mod link;
 mod session;
 mod session_file;
@@ -41,6 +43,6 @@ pub use session::{Applied, InvocationView, Session, Stats};
 pub use session_file::{BYTES_MAX, NODES_MAX, SessionFile};
 pub use snapshot::{ComponentView, Flight, NodeView, Phase, PodView, Snapshot};
 pub use trace_lines::trace_lines;
-pub use views::LEADERSHIP;
 pub use versions::Before;
+pub use views::LEADERSHIP;
 pub use world::World;

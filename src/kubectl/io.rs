@@ -162,7 +162,8 @@ impl Io<'_, '_> {
         match self.run.log.get(self.cursor).cloned() {
             Some(Entry::Answer(answer)) => {
                 if let Ok(response) = &answer {
-                    for warning in response.warnings.iter().filter(|warning| self.is_news(warning)).collect::<Vec<_>>() {
+                    for warning in response.warnings.iter().filter(|warning| self.is_news(warning)).collect::<Vec<_>>()
+                    {
                         self.err(format!("Warning: {warning}\n"));
                     }
                 }

@@ -152,6 +152,11 @@ impl Scheduler {
         self.leader.leads()
     }
 
+    /// Whether it may act: it holds the lease, and renewed it in time.
+    pub fn may_act(&self, now: SimTime) -> bool {
+        self.leader.leads() && !self.leader.lost(now)
+    }
+
     /// Where the election stands.
     pub fn leader(&self) -> &LeaderElector {
         &self.leader

@@ -189,7 +189,9 @@ impl Aftermath {
                 ]);
                 Some(plain("marks not ready".to_owned(), caption, &[], "pods"))
             }
-            (Method::Put, "leases", "") if path.contains("/kube-system/") => takes_lease(&view.from, name, &value(&view.body)?),
+            (Method::Put, "leases", "") if path.contains("/kube-system/") => {
+                takes_lease(&view.from, name, &value(&view.body)?)
+            }
             (Method::Get, ..) => self.broken.contains(&envelope.from).then(|| watch_again(&view.from, path, resource)),
             (Method::Put | Method::Patch, "nodes", "status") => self.node_status(session, &from, name, view),
             (Method::Patch, "nodes", "") => self.taints(&from, name, &value(&view.body)?),

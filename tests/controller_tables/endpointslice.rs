@@ -125,10 +125,9 @@ fn ports(case: &Value, expect: &Value, name: &str) {
 }
 
 fn find_port(case: &Value, expect: &Value, name: &str) {
-    let port: ServicePort = serde_json::from_value(
-        json!({ "port": 1, "protocol": case["protocol"], "targetPort": case["targetPort"] }),
-    )
-    .expect("a port");
+    let port: ServicePort =
+        serde_json::from_value(json!({ "port": 1, "protocol": case["protocol"], "targetPort": case["targetPort"] }))
+            .expect("a port");
     let got = endpoint::find_port(&with_containers(case), &port);
     assert_eq!(got.map(Value::from).unwrap_or_default(), expect["port"], "{name}");
 }
@@ -172,8 +171,7 @@ fn existing(case: &Value, pods: &[Arc<Object>], of: &Object) -> Vec<Arc<Object>>
 
 fn packing(case: &Value, expect: &Value, name: &str) {
     let count = usize::try_from(case["endpoints"].as_u64().expect("a number of pods")).expect("not many");
-    let pods: Vec<Arc<Object>> =
-        (0..count).map(|index| Arc::new(object(Kind::Pod, &pod(index, &json!({}))))).collect();
+    let pods: Vec<Arc<Object>> = (0..count).map(|index| Arc::new(object(Kind::Pod, &pod(index, &json!({}))))).collect();
     let mut own = service(&json!({ "ipFamilies": ["IPv4"], "clusterIP": "10.0.0.10" }));
     own["spec"]["ports"] = json!([{ "name": "http", "port": 80, "targetPort": 80, "protocol": "TCP" }]);
     let own = object(Kind::Service, &own);

@@ -403,6 +403,63 @@ fn workloads() {
 }
 
 #[test]
+fn endpoints_and_slices() {
+    check(
+        Kind::Endpoints,
+        "subsets: [{ports: [{port: 0}, {port: 70000, name: A}]}, {addresses: [{ip: 127.0.0.1, hostname: a.b, nodeName: N}]}]",
+        &[
+            "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
+            "subsets[0].ports[0].name: Required value",
+            "subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+            "subsets[0].ports[1].name: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+            "subsets[0].ports[1].port: Invalid value: 70000: must be between 1 and 65535, inclusive",
+            "subsets[1].addresses[0].hostname: Invalid value: \"a.b\": must not contain dots",
+            "subsets[1].addresses[0].nodeName: Invalid value: \"N\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+            "subsets[1].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)",
+        ],
+    );
+    check_stored(
+        Kind::Endpoints,
+        "subsets: [{addresses: [{ip: 10.0.0.1}], ports: [{port: 80}]}]",
+        "/subsets/0/ports/0/protocol",
+        json!("TCP"),
+    );
+    let slice = "{addressType: IPv4, endpoints: [{addresses: [10.0.0.1]}], ports: [{port: 80}]}";
+    check(Kind::EndpointSlice, slice, &[]);
+    check_stored(Kind::EndpointSlice, slice, "/ports/0", json!({ "name": "", "port": 80, "protocol": "TCP" }));
+    check_stored(Kind::EndpointSlice, "addressType: IPv4", "/endpoints", Value::Null);
+    check_update(
+        Kind::EndpointSlice,
+        slice,
+        "{addressType: IPv6, endpoints: [{addresses: ['2001:db8::1']}], ports: [{port: 80}]}",
+        &["addressType: Invalid value: \"IPv6\": field is immutable"],
+    );
+    check(
+        Kind::EndpointSlice,
+        "{addressType: IP, endpoints: [{addresses: []}, {addresses: [x], hints: {forZones: [{name: a}, {name: a}]}}], ports: [{name: a}, {name: a, protocol: X}]}",
+        &[
+            "addressType: Unsupported value: \"IP\": supported values: \"FQDN\", \"IPv4\", \"IPv6\"",
+            "endpoints[0].addresses: Required value: must contain at least 1 address",
+            "endpoints[1].hints.forZones[1].name: Duplicate value: \"a\"",
+            "ports[1].name: Duplicate value: \"a\"",
+            "ports[1].protocol: Unsupported value: \"X\": supported values: \"SCTP\", \"TCP\", \"UDP\"",
+        ],
+    );
+    check(
+        Kind::EndpointSlice,
+        "{addressType: IPv6, endpoints: [{addresses: [10.0.0.1]}]}",
+        &["endpoints[0].addresses[0]: Invalid value: \"10.0.0.1\": must be a valid IPv6 address"],
+    );
+    check(
+        Kind::EndpointSlice,
+        "{addressType: FQDN, endpoints: [{addresses: [a, example.com]}]}",
+        &[
+            "endpoints[0].addresses[0]: Invalid value: \"a\": should be a domain with at least two segments separated by dots",
+        ],
+    );
+}
+
+#[test]
 fn small_kinds() {
     check(
         Kind::Binding,

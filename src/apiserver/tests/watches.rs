@@ -32,7 +32,7 @@ fn a_watch_without_a_version_begins_with_what_is_there() {
     }
     let query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
     let watch = world.watch(&format!("{CONFIG_MAPS}?{query}"));
-    assert_eq!(world.heard(watch), ["ADDED a@8", "BOOKMARK @10"]);
+    assert_eq!(world.heard(watch), ["ADDED a@10", "BOOKMARK @10"]);
 }
 
 #[test]

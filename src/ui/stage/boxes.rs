@@ -188,7 +188,13 @@ fn standbys(things: &Things, name: &str, rect: Rect, picked: Option<&Selection>)
     let strips = others.iter().enumerate().map(|(at, view)| {
         let place = crate::scene::rect(rect.x + width * at as f64, rect.y - 17.0, width - 4.0, 17.0);
         let host = view.name.rsplit('/').next().unwrap_or_default().trim_start_matches("control-plane-");
-        let word = if !view.running { "stopped" } else if view.frozen { "frozen" } else { leadership(view) };
+        let word = if !view.running {
+            "stopped"
+        } else if view.frozen {
+            "frozen"
+        } else {
+            leadership(view)
+        };
         let mark = Selection::Component(view.name.clone());
         let selected = picked == Some(&mark);
         html! {
