@@ -75,7 +75,8 @@ impl Schema {
             ("autoscaling/v1", "Scale") => "autoscaling",
             ("coordination.k8s.io/v1", _) => "coordination",
             ("events.k8s.io/v1", _) => "events",
-            ("policy/v1", "Eviction") => "policy",
+            ("policy/v1", _) => "policy",
+            ("scheduling.k8s.io/v1", _) => "scheduling",
             ("v1", _) => "core",
             _ => return None,
         };

@@ -126,7 +126,7 @@ fn check_preconditions(
     match new.meta().resource_version.as_deref() {
         None | Some("" | "0") => {
             // `AllowUnconditionalUpdate` of the kind's strategy.
-            if matches!(info.id, Kind::Lease | Kind::ControllerRevision) {
+            if matches!(info.id, Kind::ControllerRevision | Kind::Lease | Kind::PodDisruptionBudget) {
                 let finding = FieldError {
                     field: "metadata.resourceVersion".to_owned(),
                     reason: "FieldValueInvalid",
