@@ -77,6 +77,7 @@ impl Schema {
             ("events.k8s.io/v1", _) => "events",
             ("policy/v1", _) => "policy",
             ("scheduling.k8s.io/v1", _) => "scheduling",
+            ("storage.k8s.io/v1", _) => "storage",
             ("v1", _) => "core",
             _ => return None,
         };
