@@ -20,6 +20,7 @@ mod label;
 #[cfg(test)]
 mod leaders_tests;
 mod link;
+pub mod muster;
 mod session;
 mod session_file;
 mod snapshot;

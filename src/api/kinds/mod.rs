@@ -4,6 +4,8 @@ pub mod binding;
 pub mod configmap;
 pub mod controllerrevision;
 pub mod cronjob;
+pub mod csidriver;
+pub mod csinode;
 pub mod daemonset;
 pub mod deployment;
 pub mod endpoints;
@@ -12,17 +14,25 @@ pub mod event;
 pub mod event_v1;
 pub mod job;
 pub mod lease;
+pub mod limitrange;
 pub mod namespace;
 pub mod node;
+pub mod persistentvolume;
 pub mod persistentvolumeclaim;
 pub mod pod;
+pub mod poddisruptionbudget;
+pub mod podtemplate;
+pub mod priorityclass;
 pub mod replicaset;
 pub mod replicationcontroller;
+pub mod resourcequota;
 pub mod secret;
 pub mod service;
 pub mod serviceaccount;
 pub mod statefulset;
+pub mod storageclass;
 mod strategy;
+pub mod volumeattachment;
 
 use super::kind::KindInfo;
 
@@ -32,6 +42,8 @@ pub static KINDS: &[&KindInfo] = &[
     &configmap::INFO,
     &controllerrevision::INFO,
     &cronjob::INFO,
+    &csidriver::INFO,
+    &csinode::INFO,
     &daemonset::INFO,
     &deployment::INFO,
     &endpoints::INFO,
@@ -40,16 +52,24 @@ pub static KINDS: &[&KindInfo] = &[
     &event_v1::INFO,
     &job::INFO,
     &lease::INFO,
+    &limitrange::INFO,
     &namespace::INFO,
     &node::INFO,
+    &persistentvolume::INFO,
     &persistentvolumeclaim::INFO,
     &pod::INFO,
+    &poddisruptionbudget::INFO,
+    &podtemplate::INFO,
+    &priorityclass::INFO,
     &replicaset::INFO,
     &replicationcontroller::INFO,
+    &resourcequota::INFO,
     &secret::INFO,
     &service::INFO,
     &serviceaccount::INFO,
     &statefulset::INFO,
+    &storageclass::INFO,
+    &volumeattachment::INFO,
 ];
 
 #[cfg(test)]

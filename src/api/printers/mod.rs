@@ -15,10 +15,12 @@ pub mod namespace;
 pub mod node;
 pub mod persistentvolumeclaim;
 pub mod pod;
+pub mod quota;
 pub mod replicaset;
 pub mod replicationcontroller;
 pub mod service;
 pub mod statefulset;
+pub mod storage;
 
 use std::sync::Arc;
 

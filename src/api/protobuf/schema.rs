@@ -76,7 +76,9 @@ impl Schema {
             ("coordination.k8s.io/v1", _) => "coordination",
             ("discovery.k8s.io/v1", _) => "discovery",
             ("events.k8s.io/v1", _) => "events",
-            ("policy/v1", "Eviction") => "policy",
+            ("policy/v1", _) => "policy",
+            ("scheduling.k8s.io/v1", _) => "scheduling",
+            ("storage.k8s.io/v1", _) => "storage",
             ("v1", _) => "core",
             _ => return None,
         };

@@ -10,6 +10,7 @@ pub mod config;
 pub mod containers;
 pub mod cronjob;
 pub mod daemonset;
+pub mod disruption;
 pub mod downward;
 pub mod endpoints;
 pub mod environment;
@@ -22,15 +23,19 @@ pub mod ip;
 pub mod job;
 pub mod job_policies;
 pub mod job_status;
+pub mod limit_range;
 pub mod meta;
 pub mod mounts;
 pub mod names;
 pub mod node;
 pub mod path;
+pub mod persistent_volumes;
 pub mod pod;
 pub mod pod_spec;
 pub mod pod_status;
 pub mod pod_update;
+pub mod priority;
+pub mod quota;
 pub mod replicationcontroller;
 pub mod resource_names;
 pub mod resources;
@@ -40,6 +45,7 @@ pub mod service;
 pub mod service_ips;
 pub mod spreading;
 pub mod statefulset;
+pub mod storage;
 pub mod tolerations;
 pub mod volume_projections;
 pub mod volume_sources;
@@ -47,6 +53,8 @@ pub mod volumes;
 pub mod windows;
 pub mod workloads;
 
+#[cfg(test)]
+mod bounds_test;
 #[cfg(test)]
 mod corpus_test;
 #[cfg(test)]

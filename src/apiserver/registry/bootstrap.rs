@@ -1,14 +1,16 @@
-//! What a cluster begins with: the system namespaces, and the `kubernetes` service with its endpoints.
+//! What a cluster begins with: the system namespaces, the system priority classes, and the `kubernetes` service with
+//! its endpoints.
 //!
-//! Mirrors pkg/controlplane/controller (systemnamespaces, kubernetesservice) and pkg/controlplane/reconcilers, for the
-//! one API server there is. Leaves out: the master leases by which several tell each other that they are there,
-//! priority classes, default roles.
+//! Mirrors pkg/controlplane/controller (systemnamespaces, kubernetesservice), the hook
+//! `scheduling/bootstrap-system-priority-classes`, and pkg/controlplane/reconcilers for the one API server there is.
+//! Leaves out: the master leases by which several tell each other that they are there, default roles.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::api::kinds::priorityclass;
 use crate::api::{Body, Kind, Message, Method, Request, Status};
 use crate::sim::Ctx;
 
@@ -98,6 +100,8 @@ impl ApiServer {
         let (path, body) = if let Some(name) = missing {
             let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             (Kind::Namespace.info().path("", ""), body)
+        } else if let Some(class) = self.missing_class() {
+            (Kind::PriorityClass.info().path("", ""), class)
         } else if let Some((kind, body)) = OF_KUBERNETES.iter().find(|(kind, _)| absent(*kind)) {
             (kind.info().path("default", ""), body())
         } else {
@@ -110,6 +114,19 @@ impl ApiServer {
         request.user = Arc::from("system:apiserver");
         let call = Call::new(ctx, Origin::Bootstrap, Arc::new(request));
         self.handle(ctx, call);
+    }
+
+    fn missing_class(&self) -> Option<Value> {
+        let missing = |(name, ..): &&(&str, i32, &str)| self.cache.find(Kind::PriorityClass, "", name).is_none();
+        priorityclass::SYSTEM.iter().find(missing).map(|(name, value, description)| {
+            json!({
+                "apiVersion": "scheduling.k8s.io/v1",
+                "kind": "PriorityClass",
+                "metadata": {"name": name},
+                "value": value,
+                "description": description,
+            })
+        })
     }
 
     /// The answer to one of these creations.
