@@ -1,6 +1,9 @@
 //! What a world is told before it begins.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::scheduler::SchedulerConfig;
 
 /// The configuration of a world. Together with the seed and the inputs it determines the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +20,9 @@ pub struct Config {
     pub node_cpu_millis: u64,
     pub node_memory_bytes: u64,
     pub node_pods: u32,
+    /// The scheduler's KubeSchedulerConfiguration, as its file says it; null for upstream's own.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub scheduler: Value,
 }
 
 impl Default for Config {
@@ -30,11 +36,18 @@ impl Default for Config {
             node_cpu_millis: 4_000,
             node_memory_bytes: 8 << 30,
             node_pods: 110,
+            scheduler: Value::Null,
         }
     }
 }
 
 impl Config {
+    /// What the scheduler is started with. A configuration that cannot be read leaves upstream's own: whoever
+    /// takes one from outside checks it first.
+    pub fn scheduler(&self) -> SchedulerConfig {
+        SchedulerConfig::read(&self.scheduler).unwrap_or_default()
+    }
+
     /// The name of the node with this index: letters while they last, then numbers.
     pub fn node_name(&self, index: u32) -> String {
         match u8::try_from(index) {

@@ -62,7 +62,11 @@ impl World {
             Role::ControllerManager.as_str(),
             Box::new(ControllerManager::new(apiserver)),
         );
-        let scheduler = kernel.add("kube-scheduler", Role::Scheduler.as_str(), Box::new(Scheduler::new(apiserver)));
+        let scheduler = kernel.add(
+            "kube-scheduler",
+            Role::Scheduler.as_str(),
+            Box::new(Scheduler::with_config(apiserver, config.scheduler())),
+        );
         let kubectl = kernel.add("kubectl", Role::Kubectl.as_str(), Box::new(Kubectl::new(apiserver)));
         let client = kernel.add("client", Role::Client.as_str(), Box::new(Gateway::new(apiserver)));
         for index in 0..config.nodes {
@@ -204,6 +208,10 @@ impl World {
             Command::HttpCancel { call } => {
                 let payload = Message::Cancel { call: CallId(*call) };
                 self.last_applied.id = self.kernel.input(self.processes.client, &text, payload);
+            }
+            Command::ConfigureScheduler { configuration } => {
+                let payload = Message::Control(Arc::from(format!("configure {configuration}")));
+                self.last_applied.id = self.kernel.input(self.processes.scheduler, &text, payload);
             }
             _ => {
                 self.act_fault(command);

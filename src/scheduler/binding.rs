@@ -16,6 +16,7 @@ use super::fit_error::FitError;
 use super::framework::PostFilterResult;
 use super::pod_info::{PodInfo, node_name};
 use super::process::{BindingCycle, InCycle, Purpose, Scheduler};
+use super::profile::Rules;
 use super::queue::QueuedPod;
 use super::record::{Binding, DecisionRecord, Outcome};
 use super::recorder::Note;
@@ -94,7 +95,7 @@ impl Scheduler {
         node: &Arc<str>,
         record: u64,
     ) {
-        if let Err(rejection) = self.profile.reserve_and_permit(&decision.state, &queued.pod, node) {
+        if let Err(rejection) = self.profiles.of(&queued.pod).reserve_and_permit(&decision.state, &queued.pod, node) {
             self.cache.forget(&queued.pod.key);
             let mut error = FitError { all_nodes: 1, diagnosis: Default::default() };
             error.diagnosis.add_plugin(&rejection);
@@ -106,7 +107,7 @@ impl Scheduler {
         }
         self.queue.done(&queued.pod.key);
         let cycle = BindingCycle { queued, node: node.clone(), record, start: ctx.now() };
-        match self.profile.bind(&decision.state, &cycle.queued.pod, node) {
+        match self.profiles.of(&cycle.queued.pod).bind(&decision.state, &cycle.queued.pod, node) {
             Ok(request) => {
                 self.calls.send(ctx, request, Purpose::Bind(Arc::new(cycle)));
             }
@@ -121,7 +122,7 @@ impl Scheduler {
         match response {
             Some(response) if response.is_success() => {
                 self.set_binding(cycle.record, Binding::Bound);
-                self.profile.post_bind(pod, &cycle.node);
+                self.profiles.of(pod).post_bind(pod, &cycle.node);
                 let text = format!("Successfully assigned {} to {}", pod.key, cycle.node);
                 let note = Note { kind: EventKind::Normal, reason: "Scheduled", action: "Binding", text };
                 self.event(ctx, pod, None, note);
@@ -144,8 +145,10 @@ impl Scheduler {
                 action: action::DELETE,
                 old: Some(cycle.queued.pod.object.clone()),
                 new: None,
+                priority_max: None,
             };
-            self.queue.on_event(&self.profile, &event, ctx.now(), ctx.cause());
+            let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+            self.queue.on_event(rules, &event, ctx.now(), ctx.cause());
         }
         let message = format!("binding rejected: {why}");
         let result = PostFilterResult { nominated_node: Some(Arc::from("")), ..PostFilterResult::default() };
@@ -170,7 +173,8 @@ impl Scheduler {
             Some(object) if node_name(object.expect()).is_empty() => {
                 queued.pod = Arc::new(PodInfo::new(object));
                 queued.unschedulable_plugins = plugins;
-                self.queue.add_unschedulable(&self.profile, queued.clone(), ctx.now());
+                let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+                self.queue.add_unschedulable(rules, queued.clone(), ctx.now());
                 if let Some(node) = &result.nominated_node {
                     self.cache.nominate(&queued.pod, node);
                 }
@@ -191,7 +195,7 @@ impl Scheduler {
         if victim.pod().metadata.deletion_timestamp.is_some() {
             return;
         }
-        let scheduler = self.config.scheduler_name;
+        let scheduler = pod.scheduler_name();
         let message = format!("{scheduler}: preempting to accommodate a higher priority pod");
         let condition = PodCondition {
             type_: "DisruptionTarget".to_owned(),

@@ -97,6 +97,48 @@ pub enum Point {
     PostBind,
 }
 
+/// All of them, in the order of a cycle.
+pub const POINTS: &[Point] = &[
+    Point::PreEnqueue,
+    Point::QueueSort,
+    Point::PreFilter,
+    Point::Filter,
+    Point::PostFilter,
+    Point::PreScore,
+    Point::Score,
+    Point::Reserve,
+    Point::Permit,
+    Point::PreBind,
+    Point::Bind,
+    Point::PostBind,
+];
+
+impl Point {
+    /// The name of the interface that a plugin implements to act there.
+    pub fn plugin_type(self) -> &'static str {
+        match self {
+            Point::PreEnqueue => "PreEnqueuePlugin",
+            Point::QueueSort => "QueueSortPlugin",
+            Point::PreFilter => "PreFilterPlugin",
+            Point::Filter => "FilterPlugin",
+            Point::PostFilter => "PostFilterPlugin",
+            Point::PreScore => "PreScorePlugin",
+            Point::Score => "ScorePlugin",
+            Point::Reserve => "ReservePlugin",
+            Point::Permit => "PermitPlugin",
+            Point::PreBind => "PreBindPlugin",
+            Point::Bind => "BindPlugin",
+            Point::PostBind => "PostBindPlugin",
+        }
+    }
+
+    /// The name of its field in a profile's plugins.
+    pub fn field(self) -> String {
+        let name = self.plugin_type().trim_end_matches("Plugin");
+        name[..1].to_ascii_lowercase() + &name[1..]
+    }
+}
+
 /// What a plugin keeps from one point to the next within a cycle.
 pub trait StateData: Any + Send + Sync {
     /// A copy, for trying out a removal of pods.
@@ -253,7 +295,7 @@ pub trait Plugin: Send + Sync {
     }
 
     /// In words, what would have to change for `filter` to say yes.
-    fn remedy(&self, _pod: &PodInfo, _node: &NodeInfo) -> Option<String> {
+    fn remedy(&self, _state: &CycleState, _pod: &PodInfo, _node: &NodeInfo) -> Option<String> {
         None
     }
 
@@ -313,7 +355,7 @@ pub trait Plugin: Send + Sync {
     }
 
     /// Whether this happening may have made the pod fit (`QueueingHintFn`).
-    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent) -> bool {
+    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent, _cache: &Cache) -> bool {
         true
     }
 }

@@ -10,6 +10,7 @@ use crate::api::{Object, ObjectKey};
 
 use super::affinity_term::{self, AffinityTerm};
 use super::cache::Labels;
+use super::config::DEFAULT_SCHEDULER;
 use super::resource::{Resource, non_zero_requests, pod_requests};
 
 /// A port that a pod takes on its node.
@@ -131,6 +132,11 @@ impl PodInfo {
         self.pod().spec.as_ref()
     }
 
+    /// The profile it chooses.
+    pub fn scheduler_name(&self) -> &str {
+        scheduler_name(self.pod())
+    }
+
     /// The node it is bound to; empty before.
     pub fn node_name(&self) -> &str {
         node_name(self.pod())
@@ -146,6 +152,11 @@ impl PodInfo {
 /// The node a pod is bound to; empty before.
 pub fn node_name(pod: &Pod) -> &str {
     pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
+}
+
+/// The profile a pod chooses.
+pub fn scheduler_name(pod: &Pod) -> &str {
+    pod.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref()).unwrap_or(DEFAULT_SCHEDULER)
 }
 
 /// `schedutil.GetHostPorts`: of the containers, and of init containers that run on beside them.

@@ -7,6 +7,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::sim::persistent::Vector;
 
 use crate::api::{CallId, Kind, Message, Method, Object, ObjectKey, Request, Response, WatchEvent};
@@ -14,10 +16,10 @@ use crate::client::{Calls, EventKind, EventRecorder, Informer, InformerSpec, Inv
 use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId, SimTime, TimerId};
 
 use super::cache::Cache;
-use super::config::SchedulerConfig;
+use super::config::{DEFAULT_SCHEDULER, SchedulerConfig};
 use super::leader::{LeaderElector, Step};
 use super::pod_info::PodInfo;
-use super::profile::Profile;
+use super::profile::{Profiles, Rules};
 use super::queue::{QueuedPod, SchedulingQueue};
 use super::record::{Binding, DecisionRecord, Outcome};
 use super::recorder::{Note, Recorder};
@@ -72,7 +74,7 @@ const HOST: &str = "control-plane";
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     pub(super) config: Arc<SchedulerConfig>,
-    pub(super) profile: Arc<Profile>,
+    pub(super) profiles: Profiles,
     pub(super) calls: Calls<Purpose>,
     pub(super) pods: Informer,
     /// `OTHERS`: nodes, and what the plugins read besides.
@@ -97,14 +99,14 @@ impl Scheduler {
     /// A scheduler with a configuration of its own.
     pub fn with_config(apiserver: ProcessId, config: SchedulerConfig) -> Self {
         Scheduler {
-            profile: Arc::new(Profile::new(&config.plugin_args)),
+            profiles: Profiles::build(&config.profiles).expect("the configuration was checked when it was read"),
             calls: Calls::new(apiserver, USER_AGENT, USER),
             pods: Informer::new(InformerSpec::fields(Kind::Pod, "status.phase!=Succeeded,status.phase!=Failed")),
             others: OTHERS.map(|kind| Informer::new(InformerSpec::all(kind))),
             leader: None,
             cache: Cache::default(),
             queue: SchedulingQueue::new(&config),
-            recorder: Recorder::new(config.scheduler_name, &format!("{}-{HOST}", config.scheduler_name)),
+            recorder: Recorder::new(HOST),
             in_cycle: None,
             next_start: 0,
             flush: None,
@@ -134,9 +136,14 @@ impl Scheduler {
         &self.cache
     }
 
-    /// The plugins in force.
-    pub fn profile(&self) -> &Profile {
-        &self.profile
+    /// The plugins in force, by the scheduler's name.
+    pub fn profiles(&self) -> &Profiles {
+        &self.profiles
+    }
+
+    /// What it was started with.
+    pub fn config(&self) -> &SchedulerConfig {
+        &self.config
     }
 
     /// Whether it holds the lease.
@@ -205,12 +212,14 @@ impl Scheduler {
 
     fn begin_cycle(&mut self, ctx: &mut Ctx<'_, Message>, queued: QueuedPod) {
         self.cache.order();
+        let profile = self.profiles.of(&queued.pod);
+        let own = profile.percentage_of_nodes_to_score();
         let limits = Limits {
-            percentage_of_nodes_to_score: self.config.percentage_of_nodes_to_score,
+            percentage_of_nodes_to_score: own.unwrap_or(self.config.percentage_of_nodes_to_score),
             record_nodes_max: self.config.record_nodes_max,
         };
         let start = if self.cache.is_empty() { 0 } else { self.next_start % self.cache.len() };
-        let mut decision = schedule_pod(&self.profile, &self.cache, &queued.pod, start, limits, ctx.rng());
+        let mut decision = schedule_pod(profile, &self.cache, &queued.pod, start, limits, ctx.rng());
         self.next_start = decision.next_start;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let cost = self.config.cycle_cost
@@ -263,7 +272,7 @@ impl Scheduler {
     fn announce_leader(&mut self, ctx: &mut Ctx<'_, Message>, lease: &Object) {
         let Some(leader) = &self.leader else { return };
         let message = format!("{} became leader", leader.identity());
-        let mut recorder = EventRecorder::new(self.config.scheduler_name, "");
+        let mut recorder = EventRecorder::new(DEFAULT_SCHEDULER, "");
         let (involved, kind) = (Involved::object(lease), EventKind::Normal);
         let request = recorder.record(ctx.now(), ctx.unix_micros(), &involved, kind, "LeaderElection", message);
         if let Some(request) = request {
@@ -290,6 +299,15 @@ impl Scheduler {
             self.calls.send(ctx, request, if read { Purpose::LeaseRead } else { Purpose::LeaseWrite });
         }
         self.arm_lease(ctx);
+    }
+
+    /// Its manifest was changed: it is started again with another configuration.
+    fn reconfigure(&mut self, ctx: &mut Ctx<'_, Message>, text: &str) {
+        let written = text.strip_prefix("configure ").and_then(|text| serde_json::from_slice(text.as_bytes()).ok());
+        if let Some(config) = written.and_then(|value: Value| SchedulerConfig::read(&value).ok()) {
+            self.config = Arc::new(config);
+            self.step_down(ctx);
+        }
     }
 
     /// The lease is lost: upstream exits and is started again, knowing nothing.
@@ -394,6 +412,7 @@ impl Process<Message> for Scheduler {
                     }
                 }
             }
+            Message::Control(text) => self.reconfigure(ctx, text),
             // Nothing else is said to a scheduler.
             _ => {}
         }
@@ -407,7 +426,8 @@ impl Process<Message> for Scheduler {
             }
             token::FLUSH => {
                 self.flush = None;
-                self.queue.flush(&self.profile, ctx.now());
+                let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+                self.queue.flush(rules, ctx.now());
                 self.schedule_next(ctx);
             }
             token::LEASE => self.on_lease_timer(ctx),

@@ -13,7 +13,7 @@ use crate::api::{
 };
 use crate::sim::{Ctx, Envelope, Kernel, KernelConfig, Process, ProcessId, Record, SimTime};
 
-use super::{Binding, DecisionRecord, Outcome, Scheduler};
+use super::{Binding, DecisionRecord, Outcome, Scheduler, SchedulerConfig};
 
 /// Keeps pods, nodes and one lease, and notes what it is asked to write.
 #[derive(Clone, Debug, Default)]
@@ -188,6 +188,10 @@ fn pod(name: &str, cpu: &str) -> Value {
 
 impl World {
     fn new(seed: u64, nodes: &[Value]) -> Self {
+        World::with_config(seed, nodes, SchedulerConfig::default())
+    }
+
+    fn with_config(seed: u64, nodes: &[Value], config: SchedulerConfig) -> Self {
         let mut kernel = Kernel::new(KernelConfig {
             seed,
             epoch_unix_micros: 1_700_000_000_000_000,
@@ -196,7 +200,7 @@ impl World {
             link: roles::link,
         });
         let apiserver = kernel.add("kube-apiserver", Role::ApiServer.as_str(), Box::new(FakeApiServer::default()));
-        let scheduler = Box::new(Scheduler::new(apiserver));
+        let scheduler = Box::new(Scheduler::with_config(apiserver, config));
         let scheduler = kernel.add("kube-scheduler", Role::Scheduler.as_str(), scheduler);
         let mut world = World { kernel, apiserver, scheduler };
         nodes.iter().for_each(|node| world.put(node));
@@ -302,7 +306,7 @@ fn a_pod_that_fits_nowhere_says_why_and_waits_for_the_node_that_takes_it() {
     world.put(&pod("big", "2"));
     world.run(5_000);
     let message = world.message("big");
-    let reasons = "1 node(s) had untolerated taint {dedicated: db}, 2 Insufficient cpu.";
+    let reasons = "1 node(s) had untolerated taint(s), 2 Insufficient cpu. no new claims to deallocate, preemption: ";
     assert!(message.starts_with(&format!("0/3 nodes are available: {reasons}")), "{message}");
     let writes = world.server().writes.clone();
     assert_eq!(writes[0], format!("event FailedScheduling: {message}"));
@@ -439,4 +443,85 @@ fn the_same_seed_decides_the_same_and_the_lease_is_renewed_every_two_seconds() {
     };
     assert_eq!(run(3), run(3));
     assert_ne!(run(3), run(4));
+}
+
+/// Two profiles: one that packs, beside the usual one.
+fn packing() -> SchedulerConfig {
+    let packing = json!({
+        "schedulerName": "packing",
+        "pluginConfig": [{ "name": "NodeResourcesFit", "args": { "scoringStrategy": { "type": "MostAllocated" } } }],
+        "plugins": { "score": {
+            "enabled": [{ "name": "NodeResourcesFit", "weight": 10 }],
+            "disabled": [{ "name": "NodeResourcesBalancedAllocation" }],
+        } },
+    });
+    let config = json!({
+        "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
+        "profiles": [{ "schedulerName": "default-scheduler" }, packing],
+    });
+    SchedulerConfig::read(&config).expect("a good configuration")
+}
+
+#[test]
+fn the_schedulers_name_picks_the_profile() {
+    let mut world = World::with_config(1, &[node("node-a", "4"), node("node-b", "4")], packing());
+    world.put(&pod("first", "1"));
+    world.run(1_000);
+    let first = world.node_of("first");
+    let mut packed = pod("packed", "1");
+    packed["spec"]["schedulerName"] = json!("packing");
+    world.put(&packed);
+    world.put(&pod("spread", "1"));
+    world.run(1_000);
+    assert_eq!(world.node_of("packed"), first, "the fullest node");
+    assert_ne!(world.node_of("spread"), first, "the emptiest node");
+    let weights: Vec<(&str, i64)> =
+        world.record("packed").nodes[0].scores.iter().map(|score| (score.plugin, score.weight)).collect();
+    assert_eq!(
+        weights,
+        [("NodeResourcesFit", 10), ("TaintToleration", 3), ("ImageLocality", 1)],
+        "what the pod does not concern is skipped"
+    );
+}
+
+#[test]
+fn a_scheduler_that_is_configured_anew_starts_again_with_its_new_profiles() {
+    let mut world = World::new(1, &[node("node-a", "4")]);
+    let mut packed = pod("packed", "1");
+    packed["spec"]["schedulerName"] = json!("packing");
+    world.put(&packed);
+    world.run(5_000);
+    assert_eq!(world.node_of("packed"), "");
+    let config = json!({
+        "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
+        "profiles": [{ "schedulerName": "packing" }],
+    });
+    let text = format!("configure {config}");
+    world.kernel.input(world.scheduler, "test", Message::Control(Arc::from(text)));
+    world.run(30_000);
+    assert_eq!(world.node_of("packed"), "node-a");
+    let bad = Message::Control(Arc::from("configure {\"kind\": \"Pod\"}"));
+    world.kernel.input(world.scheduler, "test", bad);
+    world.run(1_000);
+    assert!(world.scheduler().profiles().get("packing").is_some(), "what cannot be read changes nothing");
+}
+
+#[test]
+fn what_an_assumed_pod_took_is_free_as_soon_as_it_is_deleted() {
+    let mut world = World::new(1, &[node("node-a", "1")]);
+    world.put(&pod("first", "800m"));
+    world.put(&pod("second", "800m"));
+    world.run(500);
+    assert_eq!((world.node_of("first").as_str(), world.node_of("second").as_str()), ("node-a", ""));
+    let mut leaving = pod("first", "800m");
+    leaving["spec"]["nodeName"] = json!("node-a");
+    leaving["metadata"]["labels"] = json!({ "changed": "yes" });
+    world.put(&leaving);
+    world.run(2_000);
+    assert_eq!(world.record("second").attempt, 1, "a label of another pod is no hope for one that needs CPU");
+    // Resized in place, it leaves room.
+    leaving["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!("100m");
+    world.put(&leaving);
+    world.run(2_000);
+    assert_eq!(world.node_of("second"), "node-a");
 }

@@ -305,6 +305,7 @@ pub fn lifts(command: &Command) -> bool {
             | Command::Thaw { .. }
             | Command::Free { .. }
             | Command::RestoreImage { .. }
+            | Command::ConfigureScheduler { .. }
     )
 }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use kubarium::cluster::{Config, InvocationView, Session, trace_lines};
 use kubarium::sim::SimTime;
 
-use crate::duration;
+use crate::{duration, scheduler_config};
 
 /// A manifest larger than this is refused, as the page refuses it.
 const MANIFEST_BYTES_MAX: u64 = 5 << 20;
@@ -30,6 +30,9 @@ pub struct Options {
     /// Worker nodes.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=5000), allow_hyphen_values = true)]
     nodes: u32,
+    /// A KubeSchedulerConfiguration for kube-scheduler, as YAML or JSON.
+    #[arg(long, value_name = "FILE")]
+    scheduler_config: Option<std::path::PathBuf>,
     /// Where to write the message trace, as JSON lines.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -44,7 +47,13 @@ pub fn run(options: &Options) -> Result<(), String> {
         None => None,
     };
     let capacity = if trace_file.is_some() { 5_000_000 } else { 200_000 };
-    let config = Config { seed: options.seed, nodes: options.nodes, trace_capacity: capacity, ..Config::default() };
+    let config = Config {
+        seed: options.seed,
+        nodes: options.nodes,
+        trace_capacity: capacity,
+        scheduler: scheduler_config(options.scheduler_config.as_deref())?,
+        ..Config::default()
+    };
     let mut session = Session::ready(config);
     let began = session.now();
     let limit = Duration::from_secs(COMMAND_SECS_MAX);

@@ -111,7 +111,7 @@ impl Plugin for DefaultPreemption {
     }
 
     /// Other plugins rejected the pod as well, and know better what a deletion means to it.
-    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent) -> bool {
+    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent, _cache: &Cache) -> bool {
         false
     }
 }

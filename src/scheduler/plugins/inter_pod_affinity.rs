@@ -19,11 +19,13 @@ const SCORE: &str = "InterPodAffinity/score";
 pub struct InterPodAffinityArgs {
     /// What a required affinity of an existing pod to the incoming one is worth.
     pub hard_pod_affinity_weight: i32,
+    /// Whether existing pods' preferences count only for a pod that has some of its own.
+    pub ignore_preferred_terms_of_existing_pods: bool,
 }
 
 impl Default for InterPodAffinityArgs {
     fn default() -> Self {
-        InterPodAffinityArgs { hard_pod_affinity_weight: 1 }
+        InterPodAffinityArgs { hard_pod_affinity_weight: 1, ignore_preferred_terms_of_existing_pods: false }
     }
 }
 
@@ -103,11 +105,13 @@ impl Needs {
         present || self.affinity_counts.is_empty() && matches_all(&self.affinity, pod)
     }
 
+    /// Whether there are pods that a term speaks of in the node's topology.
+    fn is_near(&self, counts: &Counts, term: &AffinityTerm, node: &NodeInfo) -> bool {
+        node.label(&term.topology_key).is_some_and(|value| counts.get(&term.topology_key, value) > 0)
+    }
+
     fn far_enough(&self, node: &NodeInfo) -> bool {
-        let near = |term: &AffinityTerm| {
-            node.label(&term.topology_key).is_some_and(|value| self.anti_counts.get(&term.topology_key, value) > 0)
-        };
-        !self.anti.iter().any(near)
+        !self.anti.iter().any(|term| self.is_near(&self.anti_counts, term, node))
     }
 
     fn offends_nobody(&self, node: &NodeInfo) -> bool {
@@ -234,7 +238,28 @@ impl Plugin for InterPodAffinity {
         Ok(())
     }
 
+    fn remedy(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
+        let needs = state.read::<Needs>(NAME)?;
+        if !needs.near_enough(pod, node) {
+            let unmet = needs.affinity.iter().find(|term| !needs.is_near(&needs.affinity_counts, term, node))?;
+            let key = &unmet.topology_key;
+            return Some(match node.label(key) {
+                None => format!("kubectl label node {} {key}=…", node.name),
+                Some(value) => format!("a pod with {} in {key} {value}", unmet.selector),
+            });
+        }
+        if let Some(near) = needs.anti.iter().find(|term| needs.is_near(&needs.anti_counts, term, node)) {
+            let (key, selector) = (&near.topology_key, &near.selector);
+            return Some(format!("no pod with {selector} in {key} {}", node.label(key).unwrap_or_default()));
+        }
+        Some("no pod there whose anti-affinity speaks of this one".to_owned())
+    }
+
     fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, cache: &Cache, _nodes: &[&NodeInfo]) -> bool {
+        let indifferent = pod.preferred_affinity.is_empty() && pod.preferred_anti_affinity.is_empty();
+        if self.args.ignore_preferred_terms_of_existing_pods && indifferent {
+            return false;
+        }
         let preferred = Preferred {
             affinity: weighted(&pod.preferred_affinity, cache),
             anti: weighted(&pod.preferred_anti_affinity, cache),
@@ -285,20 +310,30 @@ impl Plugin for InterPodAffinity {
         ]
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
-        if event.resource != EventResource::AssignedPod {
-            return true;
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, cache: &Cache) -> bool {
+        if let Some(node) = event.new_node() {
+            let labelled = |term: &AffinityTerm| {
+                node.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(&term.topology_key))
+            };
+            return pod.required_affinity.iter().chain(&pod.required_anti_affinity).any(labelled);
         }
-        let came = event.new.as_ref().map(PodInfo::new);
-        let went = event.old.as_ref().map(PodInfo::new);
-        let none = Labels::new();
-        let wanted = came.is_some_and(|other| pod.required_affinity.iter().any(|term| term.matches(&other, &none)));
-        // The pod that went, or has other labels now, may be what it wanted to be far from, or what
-        // wanted to be far from it.
-        wanted
-            || went.is_some_and(|other| {
-                !other.required_anti_affinity.is_empty()
-                    || pod.required_anti_affinity.iter().any(|term| term.matches(&other, &none))
-            })
+        let (old, new) = (event.old.as_ref().map(PodInfo::new), event.new.as_ref().map(PodInfo::new));
+        if old.iter().chain(&new).any(|other| other.node_name().is_empty()) {
+            return false;
+        }
+        // As upstream, by the terms alone: what a namespace selector selects is not looked up.
+        let wanted = |other: &PodInfo| matches_all(&pod.required_affinity, other);
+        let unwanted = |other: &PodInfo| {
+            let none = Labels::new();
+            let labels = cache.namespace_labels(&pod.key.namespace);
+            pod.required_anti_affinity.iter().any(|term| term.matches(other, &none))
+                || other.required_anti_affinity.iter().any(|term| term.matches(pod, &labels))
+        };
+        match (old, new) {
+            (Some(old), Some(new)) => !wanted(&old) && wanted(&new) || unwanted(&old) && !unwanted(&new),
+            (None, Some(new)) => wanted(&new),
+            (Some(old), None) => unwanted(&old),
+            (None, None) => true,
+        }
     }
 }

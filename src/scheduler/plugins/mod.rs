@@ -4,6 +4,7 @@
 
 pub mod default_binder;
 pub mod default_preemption;
+pub mod dynamic_resources;
 pub mod image_locality;
 pub mod inter_pod_affinity;
 pub mod node_affinity;
@@ -51,6 +52,7 @@ pub static PLUGINS: &[PluginEntry] = &[
     entry(default_preemption::NAME, 0, |args| {
         Arc::new(default_preemption::DefaultPreemption { args: args.default_preemption })
     }),
+    entry(dynamic_resources::NAME, 0, |_| Arc::new(dynamic_resources::DynamicResources)),
     entry(image_locality::NAME, 1, |_| Arc::new(image_locality::ImageLocality)),
     entry(inter_pod_affinity::NAME, 2, |args| {
         Arc::new(inter_pod_affinity::InterPodAffinity { args: args.inter_pod_affinity })
@@ -67,7 +69,7 @@ pub static PLUGINS: &[PluginEntry] = &[
     }),
     entry(node_unschedulable::NAME, 0, |_| Arc::new(node_unschedulable::NodeUnschedulable)),
     entry(pod_topology_spread::NAME, 2, |args| {
-        Arc::new(pod_topology_spread::PodTopologySpread { args: args.pod_topology_spread })
+        Arc::new(pod_topology_spread::PodTopologySpread { args: args.pod_topology_spread.clone() })
     }),
     entry(priority_sort::NAME, 0, |_| Arc::new(priority_sort::PrioritySort)),
     entry(scheduling_gates::NAME, 0, |_| Arc::new(scheduling_gates::SchedulingGates)),
@@ -76,8 +78,8 @@ pub static PLUGINS: &[PluginEntry] = &[
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::DEFAULT_ORDER;
     use super::super::framework::Point;
-    use super::super::profile::DEFAULT_ORDER;
     use super::{PLUGINS, PluginArgs};
 
     #[test]

@@ -1,9 +1,9 @@
 //! Spreads pods over zones and nodes. Mirrors plugins/podtopologyspread.
 //!
 //! Pods that say nothing about it and belong to a Service or a set are spread by upstream's system
-//! defaults. Leaves out: ReplicationControllers and StatefulSets as sources of the default selector.
+//! defaults, or by those of the configuration.
 
-use k8s_openapi::api::core::v1::TopologySpreadConstraint;
+use k8s_openapi::api::core::v1::{Node, Pod, TopologySpreadConstraint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as MetaLabelSelector;
 
 use crate::api::Kind;
@@ -15,7 +15,7 @@ use super::super::cache::{Cache, Labels};
 use super::super::cluster_event::{ClusterEvent, EventResource, action};
 use super::super::framework::{Code, CycleState, MAX_NODE_SCORE, Plugin, Point, PreFilter, Rejection, Verdict};
 use super::super::node_info::NodeInfo;
-use super::super::pod_info::PodInfo;
+use super::super::pod_info::{PodInfo, node_name};
 use super::taint_toleration::untolerated;
 
 /// The plugin's name.
@@ -25,15 +25,17 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// `PodTopologySpreadArgs`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PodTopologySpreadArgs {
     /// Whether pods without constraints get the system's (`defaultingType: System`).
     pub system_defaulting: bool,
+    /// What they get otherwise (`defaultingType: List`). Without selectors: those come from what selects the pod.
+    pub default_constraints: Vec<TopologySpreadConstraint>,
 }
 
 impl Default for PodTopologySpreadArgs {
     fn default() -> Self {
-        PodTopologySpreadArgs { system_defaulting: true }
+        PodTopologySpreadArgs { system_defaulting: true, default_constraints: Vec::new() }
     }
 }
 
@@ -130,6 +132,16 @@ struct Spread {
 }
 
 impl Spread {
+    /// How many more pods there would be in a topology than where they are fewest, with the pod there.
+    fn skew(&self, index: usize, value: &str, pod: &PodInfo) -> i64 {
+        let (constraint, counts) = (&self.constraints[index], &self.counts[index]);
+        // Fewer topologies than asked for: as if there were an empty one.
+        let few = counts.len() < constraint.min_domains;
+        let fewest = if few { 0 } else { self.critical[index].0[0].1 };
+        let itself = i64::from(constraint.selector.matches(pod.labels()));
+        counts.get(value).copied().unwrap_or(0) + itself - fewest
+    }
+
     fn update(&mut self, pod: &PodInfo, other: &PodInfo, node: &NodeInfo, amount: i64) {
         if other.key.namespace != pod.key.namespace || !has_all(node, &self.constraints) {
             return;
@@ -163,13 +175,48 @@ fn own(pod: &PodInfo) -> &[TopologySpreadConstraint] {
     pod.spec().and_then(|spec| spec.topology_spread_constraints.as_deref()).unwrap_or_default()
 }
 
-fn of_pod(pod: &PodInfo, cache: &Cache, action: &str) -> Result<Vec<Constraint>, String> {
-    let own = own(pod).iter().filter(|constraint| constraint.when_unsatisfiable == action);
-    own.map(|constraint| Constraint::new(pod, constraint, cache)).collect()
+impl PodTopologySpread {
+    /// What the pod must keep to.
+    fn hard(&self, pod: &PodInfo, cache: &Cache) -> Result<Vec<Constraint>, String> {
+        self.constraints(pod, cache, "DoNotSchedule")
+    }
+
+    /// The pod's own constraints of one kind, or the defaults if it has none at all.
+    fn constraints(&self, pod: &PodInfo, cache: &Cache, action: &str) -> Result<Vec<Constraint>, String> {
+        let of_action = |constraint: &&TopologySpreadConstraint| constraint.when_unsatisfiable == action;
+        let own = own(pod);
+        if !own.is_empty() {
+            let own = own.iter().filter(of_action);
+            return own.map(|constraint| Constraint::new(pod, constraint, cache)).collect();
+        }
+        let system = if self.args.system_defaulting { system_constraints() } else { Vec::new() };
+        let defaults = system.iter().chain(&self.args.default_constraints).filter(of_action);
+        let defaults: Vec<&TopologySpreadConstraint> = defaults.collect();
+        if defaults.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(selector) = default_selector(pod, cache) else { return Ok(Vec::new()) };
+        let with_selector = |constraint: &&TopologySpreadConstraint| {
+            let selected = TopologySpreadConstraint { label_selector: Some(selector.clone()), ..(*constraint).clone() };
+            Constraint::new(pod, &selected, cache)
+        };
+        defaults.iter().map(with_selector).collect()
+    }
 }
 
-/// `systemDefaultConstraints` with `helper.DefaultSelector`: none for a pod that nobody selects.
-fn system_defaults(pod: &PodInfo, cache: &Cache) -> Result<Vec<Constraint>, String> {
+/// `systemDefaultConstraints`.
+fn system_constraints() -> Vec<TopologySpreadConstraint> {
+    let constraint = |topology_key: &str, max_skew| TopologySpreadConstraint {
+        topology_key: topology_key.to_owned(),
+        max_skew,
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        ..TopologySpreadConstraint::default()
+    };
+    vec![constraint(HOSTNAME, 3), constraint(ZONE, 5)]
+}
+
+/// `helper.DefaultSelector`: what the pod's Services and its owner select; `None` for a pod that nobody selects.
+fn default_selector(pod: &PodInfo, cache: &Cache) -> Option<MetaLabelSelector> {
     let mut match_labels = Labels::new();
     for selector in cache.services(&pod.key.namespace) {
         if !selector.is_empty() && selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value)) {
@@ -193,16 +240,9 @@ fn system_defaults(pod: &PodInfo, cache: &Cache) -> Result<Vec<Constraint>, Stri
         match_expressions.extend(selector.match_expressions.clone().unwrap_or_default());
     }
     if match_labels.is_empty() && match_expressions.is_empty() {
-        return Ok(Vec::new());
+        return None;
     }
-    let selector = MetaLabelSelector { match_labels: Some(match_labels), match_expressions: Some(match_expressions) };
-    let constraint = |topology_key: &str, max_skew| TopologySpreadConstraint {
-        topology_key: topology_key.to_owned(),
-        max_skew,
-        label_selector: Some(selector.clone()),
-        ..TopologySpreadConstraint::default()
-    };
-    [constraint(HOSTNAME, 3), constraint(ZONE, 5)].iter().map(|one| Constraint::new(pod, one, cache)).collect()
+    Some(MetaLabelSelector { match_labels: Some(match_labels), match_expressions: Some(match_expressions) })
 }
 
 impl Plugin for PodTopologySpread {
@@ -215,7 +255,8 @@ impl Plugin for PodTopologySpread {
     }
 
     fn pre_filter(&self, state: &mut CycleState, pod: &PodInfo, cache: &Cache) -> Result<PreFilter, Rejection> {
-        let constraints = of_pod(pod, cache, "DoNotSchedule")
+        let constraints = self
+            .hard(pod, cache)
             .map_err(|error| Rejection::new(NAME, Code::Error, format!("get constraints from pod: {error}")))?;
         if constraints.is_empty() {
             return Ok(PreFilter::Skip);
@@ -260,12 +301,7 @@ impl Plugin for PodTopologySpread {
                 let reason = "node(s) didn't match pod topology spread constraints (missing required label)";
                 return Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, reason));
             };
-            let counts = &spread.counts[index];
-            // Fewer topologies than asked for: as if there were an empty one.
-            let few = counts.len() < constraint.min_domains;
-            let fewest = if few { 0 } else { spread.critical[index].0[0].1 };
-            let itself = i64::from(constraint.selector.matches(pod.labels()));
-            if counts.get(value).copied().unwrap_or(0) + itself - fewest > constraint.max_skew {
+            if spread.skew(index, value, pod) > constraint.max_skew {
                 let reason = "node(s) didn't match pod topology spread constraints";
                 return Err(Rejection::new(NAME, Code::Unschedulable, reason));
             }
@@ -273,14 +309,24 @@ impl Plugin for PodTopologySpread {
         Ok(())
     }
 
+    fn remedy(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
+        let spread = state.read::<Spread>(NAME)?;
+        for (index, constraint) in spread.constraints.iter().enumerate() {
+            let key = &constraint.topology_key;
+            let Some(value) = node.label(key) else {
+                return Some(format!("kubectl label node {} {key}=…", node.name));
+            };
+            let skew = spread.skew(index, value, pod);
+            if skew > constraint.max_skew {
+                return Some(format!("maxSkew {skew} or more for {key}, or fewer such pods in {value}"));
+            }
+        }
+        None
+    }
+
     fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, cache: &Cache, nodes: &[&NodeInfo]) -> bool {
         let explicit = !own(pod).is_empty();
-        let constraints = match explicit {
-            true => of_pod(pod, cache, "ScheduleAnyway"),
-            false if self.args.system_defaulting => system_defaults(pod, cache),
-            false => Ok(Vec::new()),
-        };
-        let constraints = constraints.unwrap_or_default();
+        let constraints = self.constraints(pod, cache, "ScheduleAnyway").unwrap_or_default();
         if constraints.is_empty() {
             return false;
         }
@@ -355,22 +401,55 @@ impl Plugin for PodTopologySpread {
         &[
             (EventResource::AssignedPod, action::ADD | action::DELETE | action::UPDATE_POD_LABEL),
             (EventResource::Node, action::ADD | action::DELETE | action::UPDATE_NODE_LABEL | action::UPDATE_NODE_TAINT),
-            (EventResource::UnscheduledPod, action::UPDATE_POD_LABEL),
+            (EventResource::UnscheduledPod, action::UPDATE_POD_LABEL | action::UPDATE_POD_TOLERATION),
         ]
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
-        if event.resource != EventResource::AssignedPod {
-            return true;
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, cache: &Cache) -> bool {
+        let Ok(constraints) = self.hard(pod, cache) else { return true };
+        if event.resource == EventResource::Node {
+            return node_may_help(&constraints, event);
         }
-        let other = event.new.as_ref().or(event.old.as_ref());
-        other.is_some_and(|other| {
-            let labels = other.meta().labels.clone().unwrap_or_default();
-            let selects = |constraint: &TopologySpreadConstraint| {
-                LabelSelector::from_meta(constraint.label_selector.as_ref()).is_ok_and(|it| it.matches(&labels))
-            };
-            other.namespace() == &*pod.key.namespace && own(pod).iter().any(selects)
-        })
+        let involved = |other: &Pod| {
+            let here = other.metadata.namespace.as_deref() == Some(&*pod.key.namespace);
+            event.is_about(pod) || !node_name(other).is_empty() && here
+        };
+        if !event.old_pod().into_iter().chain(event.new_pod()).all(involved) {
+            return false;
+        }
+        let none = Labels::new();
+        let selects = |constraint: &Constraint, other: &Pod| {
+            constraint.selector.matches(other.metadata.labels.as_ref().unwrap_or(&none))
+        };
+        match (event.old_pod(), event.new_pod()) {
+            (Some(old), Some(new)) => {
+                let tolerations = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.tolerations.clone());
+                let tolerates_more = event.is_about(pod) && tolerations(old) != tolerations(new);
+                tolerates_more && constraints.iter().any(|constraint| constraint.honor_taints)
+                    || constraints.iter().any(|constraint| selects(constraint, old) != selects(constraint, new))
+            }
+            (Some(other), None) | (None, Some(other)) => {
+                constraints.iter().any(|constraint| selects(constraint, other))
+            }
+            (None, None) => true,
+        }
+    }
+}
+
+/// `isSchedulableAfterNodeChange`: a node with the topologies came or went, or moved to others.
+fn node_may_help(constraints: &[Constraint], event: &ClusterEvent) -> bool {
+    let label = |node: &Node, key: &str| node.metadata.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
+    let labelled = |node: &Node| constraints.iter().all(|constraint| label(node, &constraint.topology_key).is_some());
+    match (event.old_node(), event.new_node()) {
+        (Some(old), Some(new)) => {
+            let moved =
+                |constraint: &Constraint| label(old, &constraint.topology_key) != label(new, &constraint.topology_key);
+            let taints = |node: &Node| node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
+            labelled(old) != labelled(new)
+                || labelled(new) && (constraints.iter().any(moved) || taints(old) != taints(new))
+        }
+        (Some(node), None) | (None, Some(node)) => labelled(node),
+        (None, None) => true,
     }
 }
 
