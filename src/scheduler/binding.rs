@@ -58,6 +58,7 @@ impl DecisionRecord {
             skipped: std::mem::take(&mut decision.skipped),
             nodes: std::mem::take(&mut decision.nodes),
             outcome,
+            basis: None,
         }
     }
 }

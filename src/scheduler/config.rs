@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::framework::Point;
 use super::plugins::{PLUGINS, PluginArgs};
 
@@ -50,6 +52,8 @@ pub struct SchedulerConfig {
     pub filter_cost: Duration,
     /// Simulated time per node that is scored.
     pub score_cost: Duration,
+    /// What it was read from; null for upstream's own.
+    pub source: Value,
     /// How many decision records are kept.
     pub records_max: usize,
     /// How many nodes a decision record keeps of a cluster with more.
@@ -70,6 +74,7 @@ impl Default for SchedulerConfig {
             cycle_cost: Duration::from_micros(100),
             filter_cost: Duration::from_micros(2),
             score_cost: Duration::from_micros(1),
+            source: Value::Null,
             records_max: 200,
             record_nodes_max: 100,
         }

@@ -106,7 +106,7 @@ impl SchedulerConfig {
     /// # Errors
     /// What kube-scheduler says before it exits.
     pub fn read(value: &Value) -> Result<Self, String> {
-        let mut config = SchedulerConfig::default();
+        let mut config = SchedulerConfig { source: value.clone(), ..SchedulerConfig::default() };
         if value.is_null() {
             return Ok(config);
         }

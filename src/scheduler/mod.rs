@@ -22,6 +22,7 @@ mod record;
 mod recorder;
 mod resource;
 mod schedule_one;
+mod what_if;
 
 pub mod plugins;
 
@@ -47,3 +48,4 @@ pub use queue::{QueuedPod, SchedulingQueue};
 pub use record::{Binding, DecisionRecord, NodeRecord, Outcome, PluginScore};
 pub use resource::Resource;
 pub use schedule_one::{Decision, Limits, Verdict as CycleVerdict, schedule_pod};
+pub use what_if::{Basis, Change};

@@ -24,6 +24,7 @@ use super::queue::{QueuedPod, SchedulingQueue};
 use super::record::{Binding, DecisionRecord, Outcome};
 use super::recorder::{Note, Recorder};
 use super::schedule_one::{Decision, Limits, schedule_pod};
+use super::what_if::Basis;
 
 /// What a call to the API server was for.
 #[derive(Clone, Debug)]
@@ -219,6 +220,15 @@ impl Scheduler {
             record_nodes_max: self.config.record_nodes_max,
         };
         let start = if self.cache.is_empty() { 0 } else { self.next_start % self.cache.len() };
+        let basis = Basis {
+            config: self.config.clone(),
+            profiles: self.profiles.clone(),
+            cache: self.cache.clone(),
+            queued: queued.clone(),
+            start,
+            limits,
+            random: ctx.rng().clone(),
+        };
         let mut decision = schedule_pod(profile, &self.cache, &queued.pod, start, limits, ctx.rng());
         self.next_start = decision.next_start;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -226,7 +236,8 @@ impl Scheduler {
             + self.config.filter_cost * count(decision.evaluated)
             + self.config.score_cost * count(decision.feasible);
         self.attempts += 1;
-        let record = DecisionRecord::of(self.attempts, &queued, &mut decision, ctx.now(), ctx.now() + cost);
+        let mut record = DecisionRecord::of(self.attempts, &queued, &mut decision, ctx.now(), ctx.now() + cost);
+        record.basis = Some(Arc::new(basis));
         ctx.span("scheduling cycle", record.start, record.end, queued.pod.key.to_string());
         if let Some(node) = record.chosen() {
             self.cache.assume(&queued.pod, node);

@@ -249,6 +249,11 @@ fn asked(pod: &PodInfo) -> impl Iterator<Item = &str> {
     names.filter(|name| pod.requests.get(name) > 0)
 }
 
+/// How much of a resource the node has left.
+pub fn free(node: &NodeInfo, resource: &str) -> i64 {
+    node.allocatable.get(resource) - node.requested.get(resource)
+}
+
 /// `calculateResourceAllocatableRequest`: what would be requested and what there is; `None` where the
 /// resource does not count on this node or for this pod.
 pub fn allocation(name: &str, used: i64, request: i64, node: &NodeInfo) -> Option<(i64, i64)> {
