@@ -127,6 +127,8 @@ objects! {
     ConfigMap => k8s_openapi::api::core::v1::ConfigMap,
     ControllerRevision => k8s_openapi::api::apps::v1::ControllerRevision,
     CronJob => k8s_openapi::api::batch::v1::CronJob,
+    CSIDriver => k8s_openapi::api::storage::v1::CSIDriver,
+    CSINode => k8s_openapi::api::storage::v1::CSINode,
     DaemonSet => k8s_openapi::api::apps::v1::DaemonSet,
     Deployment => k8s_openapi::api::apps::v1::Deployment,
     Event => k8s_openapi::api::core::v1::Event,
@@ -135,6 +137,7 @@ objects! {
     Lease => k8s_openapi::api::coordination::v1::Lease,
     Namespace => k8s_openapi::api::core::v1::Namespace,
     Node => k8s_openapi::api::core::v1::Node,
+    PersistentVolume => k8s_openapi::api::core::v1::PersistentVolume,
     PersistentVolumeClaim => k8s_openapi::api::core::v1::PersistentVolumeClaim,
     Pod => k8s_openapi::api::core::v1::Pod,
     ReplicaSet => k8s_openapi::api::apps::v1::ReplicaSet,
@@ -143,6 +146,8 @@ objects! {
     Service => k8s_openapi::api::core::v1::Service,
     ServiceAccount => k8s_openapi::api::core::v1::ServiceAccount,
     StatefulSet => k8s_openapi::api::apps::v1::StatefulSet,
+    StorageClass => k8s_openapi::api::storage::v1::StorageClass,
+    VolumeAttachment => k8s_openapi::api::storage::v1::VolumeAttachment,
 }
 
 impl Kind {

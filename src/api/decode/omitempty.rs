@@ -12,12 +12,12 @@ const SCALARS: &str = "action active apiVersion audience availableReplicas certi
     generation group health healthCheckNodePort host hostIP hostIPC hostNetwork hostPID hostPort hostname \
     image imagePullPolicy initialDelaySeconds ip iscsiInterface key keyPath keyring kind level loadBalancerIP \
     manager medium message minReadySeconds name namespace nodeName nodePort nominatedNodeName note numberAvailable \
-    numberUnavailable observedGeneration operation operator partition path paused periodSeconds phase podCIDR podIP podManagementPolicy pool prefix \
+    numberUnavailable observedGeneration operation operator partition path paused periodSeconds persistentVolumeReclaimPolicy phase podCIDR podIP podManagementPolicy pool prefix \
     priorityClassName protectionDomain protocol providerID publishNotReadyAddresses pullPolicy qosClass \
     readOnly readyReplicas reason reference replicas reportingComponent reportingController reportingInstance \
     request resize resourceVersion restartPolicy revision role schedulerName scheme secretFile secretName \
     selfLink serviceAccount serviceAccountName serviceName sessionAffinity signal sizeBytes sslEnabled stdin stdinOnce \
-    storageMode storagePolicyID storagePolicyName storagePool subPath subPathExpr subdomain subresource succeeded \
+    storageClassName storageMode storagePolicyID storagePolicyName storagePool subPath subPathExpr subdomain subresource succeeded \
     successThreshold targetContainerName targetVolumeAttributesClassName tenant terminationMessagePath terminationMessagePolicy \
     timeoutSeconds token tty type uid unavailableReplicas unschedulable updateRevision updatedNumberScheduled updatedReplicas user value volumeName \
     volumeNamespace whenDeleted whenScaled workingDir";
@@ -35,6 +35,8 @@ const POINTERS: &[(&str, &str)] = &[
     ("DeploymentSpec", "replicas"),
     ("EphemeralContainer", "restartPolicy"),
     ("HostPathVolumeSource", "type"),
+    ("LocalVolumeSource", "fsType"),
+    ("PersistentVolumeClaimSpec", "storageClassName"),
     ("PodDNSConfigOption", "value"),
     ("PortStatus", "error"),
     ("Preconditions", "resourceVersion"),

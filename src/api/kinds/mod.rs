@@ -4,6 +4,8 @@ pub mod binding;
 pub mod configmap;
 pub mod controllerrevision;
 pub mod cronjob;
+pub mod csidriver;
+pub mod csinode;
 pub mod daemonset;
 pub mod deployment;
 pub mod event;
@@ -12,6 +14,7 @@ pub mod job;
 pub mod lease;
 pub mod namespace;
 pub mod node;
+pub mod persistentvolume;
 pub mod persistentvolumeclaim;
 pub mod pod;
 pub mod replicaset;
@@ -20,7 +23,9 @@ pub mod secret;
 pub mod service;
 pub mod serviceaccount;
 pub mod statefulset;
+pub mod storageclass;
 mod strategy;
+pub mod volumeattachment;
 
 use super::kind::KindInfo;
 
@@ -30,6 +35,8 @@ pub static KINDS: &[&KindInfo] = &[
     &configmap::INFO,
     &controllerrevision::INFO,
     &cronjob::INFO,
+    &csidriver::INFO,
+    &csinode::INFO,
     &daemonset::INFO,
     &deployment::INFO,
     &event::INFO,
@@ -38,6 +45,7 @@ pub static KINDS: &[&KindInfo] = &[
     &lease::INFO,
     &namespace::INFO,
     &node::INFO,
+    &persistentvolume::INFO,
     &persistentvolumeclaim::INFO,
     &pod::INFO,
     &replicaset::INFO,
@@ -46,6 +54,8 @@ pub static KINDS: &[&KindInfo] = &[
     &service::INFO,
     &serviceaccount::INFO,
     &statefulset::INFO,
+    &storageclass::INFO,
+    &volumeattachment::INFO,
 ];
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub struct Strategy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TypeName {
     Container,
+    CSINode,
+    CSINodeSpec,
     CronJob,
     CronJobSpec,
     DaemonSet,
@@ -91,6 +93,9 @@ static FIELDS: &[(TypeName, &str, Strategy, TypeName)] = {
         (T::Container, "ports", by("containerPort"), T::Untagged),
         (T::Container, "volumeDevices", by("devicePath"), T::Untagged),
         (T::Container, "volumeMounts", by("mountPath"), T::Untagged),
+        (T::CSINode, "metadata", PLAIN, T::ObjectMeta),
+        (T::CSINode, "spec", PLAIN, T::CSINodeSpec),
+        (T::CSINodeSpec, "drivers", by("name"), T::Untagged),
         (T::CronJob, "metadata", PLAIN, T::ObjectMeta),
         (T::CronJob, "spec", PLAIN, T::CronJobSpec),
         (T::CronJobSpec, "jobTemplate", PLAIN, T::JobTemplateSpec),
@@ -174,6 +179,7 @@ impl TypeName {
     /// The type of a kind.
     pub fn of(kind: Kind) -> TypeName {
         match kind {
+            Kind::CSINode => TypeName::CSINode,
             Kind::CronJob => TypeName::CronJob,
             Kind::DaemonSet => TypeName::DaemonSet,
             Kind::Deployment => TypeName::Deployment,
@@ -192,8 +198,12 @@ impl TypeName {
             | Kind::ControllerRevision
             | Kind::Event
             | Kind::EventsV1Event
+            | Kind::CSIDriver
             | Kind::Lease
-            | Kind::Secret => TypeName::MetadataOnly,
+            | Kind::PersistentVolume
+            | Kind::Secret
+            | Kind::StorageClass
+            | Kind::VolumeAttachment => TypeName::MetadataOnly,
         }
     }
 

@@ -18,6 +18,7 @@ pub mod replicaset;
 pub mod replicationcontroller;
 pub mod service;
 pub mod statefulset;
+pub mod storage;
 
 use std::sync::Arc;
 

@@ -75,6 +75,7 @@ impl Schema {
             ("autoscaling/v1", "Scale") => "autoscaling",
             ("coordination.k8s.io/v1", _) => "coordination",
             ("events.k8s.io/v1", _) => "events",
+            ("storage.k8s.io/v1", _) => "storage",
             ("policy/v1", "Eviction") => "policy",
             ("v1", _) => "core",
             _ => return None,

@@ -470,3 +470,80 @@ fn a_core_event_needs_a_name_that_fits_a_path() {
     let found = lines(&(Kind::Event.info().validate)(&event));
     assert_eq!(found, ["metadata.name: Invalid value: \"a/b\": may not contain '/'"]);
 }
+
+#[test]
+fn volumes_classes_and_attachments() {
+    let volume = |more: &str| format!("{{spec: {{accessModes: [ReadWriteOnce], capacity: {{storage: 1Gi}}, {more}}}}}");
+    check(Kind::PersistentVolume, &volume("hostPath: {path: /data}"), &[]);
+    check(
+        Kind::PersistentVolume,
+        "{spec: {}}",
+        &[
+            "spec.accessModes: Required value",
+            "spec.capacity: Required value",
+            "spec.capacity: Unsupported value: {}: supported values: \"storage\"",
+            "spec: Required value: must specify a volume type",
+        ],
+    );
+    check(
+        Kind::PersistentVolume,
+        &volume("local: {path: /data}, nfs: {server: a, path: /b}"),
+        &["spec.local: Forbidden: may not specify more than 1 volume type"],
+    );
+    check(
+        Kind::PersistentVolume,
+        &volume("local: {path: /data}"),
+        &["spec.nodeAffinity: Required value: Local volume requires node affinity"],
+    );
+    check(
+        Kind::PersistentVolume,
+        &volume("hostPath: {path: /}, persistentVolumeReclaimPolicy: Recycle"),
+        &["spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'"],
+    );
+    check(
+        Kind::PersistentVolume,
+        &volume("csi: {driver: d.io}, volumeMode: Blob, persistentVolumeReclaimPolicy: Keep"),
+        &[
+            "spec.persistentVolumeReclaimPolicy: Unsupported value: \"Keep\": supported values: \"Delete\", \"Recycle\", \"Retain\"",
+            "spec.csi.volumeHandle: Required value",
+            "spec.volumeMode: Unsupported value: \"Blob\": supported values: \"Block\", \"Filesystem\"",
+        ],
+    );
+    check_stored(
+        Kind::PersistentVolume,
+        &volume("hostPath: {path: /data}"),
+        "/spec/persistentVolumeReclaimPolicy",
+        json!("Retain"),
+    );
+    check_stored(Kind::PersistentVolume, &volume("hostPath: {path: /data}"), "/spec/hostPath/type", json!(""));
+    check_stored(Kind::StorageClass, "provisioner: a/b", "/volumeBindingMode", json!("Immediate"));
+    check(
+        Kind::StorageClass,
+        "{provisioner: a b, reclaimPolicy: Recycle, volumeBindingMode: Never}",
+        &[
+            "provisioner: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+            "reclaimPolicy: Unsupported value: \"Recycle\": supported values: \"Delete\", \"Retain\"",
+            "volumeBindingMode: Unsupported value: \"Never\": supported values: \"Immediate\", \"WaitForFirstConsumer\"",
+        ],
+    );
+    check(
+        Kind::VolumeAttachment,
+        "{spec: {attacher: \"\", nodeName: n, source: {}}}",
+        &[
+            "spec.attacher: Required value",
+            "spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName",
+            "spec.attacher: Required value",
+            "spec.attacher: Invalid value: \"\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+        ],
+    );
+    check(
+        Kind::CSINode,
+        "{spec: {drivers: [{name: d.io, nodeID: n, allocatable: {count: -1}}, {name: d.io, nodeID: \"\"}]}}",
+        &[
+            "spec.drivers[0].allocatable.count: Invalid value: -1: must be greater than or equal to 0",
+            "spec.drivers[1].nodeID: Required value",
+            "spec.drivers[1].name: Duplicate value: \"d.io\"",
+        ],
+    );
+    check_stored(Kind::CSIDriver, "{spec: {}}", "/spec/attachRequired", json!(true));
+}

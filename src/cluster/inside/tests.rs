@@ -168,6 +168,8 @@ fn the_pipeline_shows_what_each_stage_said_of_a_request() {
             "ServiceAccount: admits it with changes",
             "Priority: admits it with changes",
             "DefaultTolerationSeconds: admits it with changes",
+            "DefaultStorageClass: not concerned",
+            "StorageObjectInUseProtection: not concerned",
         ]
     );
     assert_eq!(stage("authentication").said[0].0, "kubernetes-admin");
