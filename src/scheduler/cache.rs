@@ -13,6 +13,7 @@ use crate::api::{Kind, Object, ObjectKey};
 
 use super::node_info::NodeInfo;
 use super::pod_info::PodInfo;
+use super::volumes::Volumes;
 
 /// Labels as metadata has them.
 pub type Labels = std::collections::BTreeMap<String, String>;
@@ -65,6 +66,8 @@ pub struct Cache {
     owners: OrdMap<(Kind, ObjectKey), LabelSelector>,
     /// The labels of every namespace.
     namespaces: OrdMap<Arc<str>, Arc<Labels>>,
+    /// Claims, volumes and what belongs to them.
+    pub volumes: Volumes,
     /// Pods for which room is being made, by node.
     nominated: OrdMap<Arc<str>, OrdMap<ObjectKey, Arc<PodInfo>>>,
 }
@@ -250,6 +253,7 @@ impl Cache {
         if info.has_affinity() {
             self.with_affinity.insert(node.clone());
         }
+        self.volumes.count(info, true);
         self.pods.insert(info.key.clone(), PodState { info: info.clone(), node: node.clone(), assumed, labels });
     }
 
@@ -266,6 +270,7 @@ impl Cache {
         if state.labels.is_some() {
             self.leave_labels(&state.info);
         }
+        self.volumes.count(&state.info, false);
         if self.imaginary.get(&state.node).is_some_and(|node| node.pods.is_empty()) {
             self.imaginary.remove(&state.node);
         }

@@ -20,6 +20,12 @@ pub enum EventResource {
     Node,
     /// The waiting pod itself.
     UnscheduledPod,
+    CsiDriver,
+    CsiNode,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+    VolumeAttachment,
     /// Nothing in particular: everything is worth another try.
     WildCard,
 }
@@ -37,6 +43,8 @@ pub mod action {
     pub const UPDATE_POD_SCALE_DOWN: u32 = 1 << 8;
     pub const UPDATE_POD_TOLERATION: u32 = 1 << 9;
     pub const UPDATE_POD_SCHEDULING_GATES_ELIMINATED: u32 = 1 << 10;
+    /// Any change of what has no parts that matter by themselves.
+    pub const UPDATE: u32 = 1 << 11;
     pub const ALL: u32 = u32::MAX;
 }
 

@@ -29,6 +29,19 @@ fn selector_of(owner: &Object) -> Option<LabelSelector> {
     }
 }
 
+/// What a kind that volumes have to do with is to the queue.
+fn volume_resource(kind: Kind) -> Option<EventResource> {
+    Some(match kind {
+        Kind::CSIDriver => EventResource::CsiDriver,
+        Kind::CSINode => EventResource::CsiNode,
+        Kind::PersistentVolume => EventResource::PersistentVolume,
+        Kind::PersistentVolumeClaim => EventResource::PersistentVolumeClaim,
+        Kind::StorageClass => EventResource::StorageClass,
+        Kind::VolumeAttachment => EventResource::VolumeAttachment,
+        _ => return None,
+    })
+}
+
 impl Scheduler {
     /// Tells the queue what happened.
     fn happened(
@@ -62,9 +75,23 @@ impl Scheduler {
                 let spec = new.and_then(|service| service.expect::<Service>().spec.as_ref());
                 self.cache.set_service(change.key, spec.and_then(|spec| spec.selector.clone()));
             }
-            // No other kind is watched.
-            _ => {}
+            kind => {
+                if let Some(resource) = volume_resource(kind) {
+                    self.on_volume_change(ctx, resource, change);
+                }
+            }
         }
+    }
+
+    /// A claim, a volume, or what belongs to them, came, changed or went.
+    fn on_volume_change(&mut self, ctx: &Ctx<'_, Message>, resource: EventResource, change: Change) {
+        self.cache.volumes.set(change.kind, change.key, change.new.clone());
+        let what = match (&change.old, &change.new) {
+            (None, _) => action::ADD,
+            (_, None) => action::DELETE,
+            (Some(_), Some(_)) => action::UPDATE,
+        };
+        self.happened(ctx, resource, what, change.old, change.new);
     }
 
     /// A node came, changed or went.

@@ -1,14 +1,14 @@
 //! The scheduling framework: what a plugin is, at which points it acts, and what it may answer.
 //!
 //! Mirrors pkg/scheduler/framework (`interface.go`, `cycle_state.go`). Plugins are pure: what they would
-//! do to the cluster they give back as a value. Leaves out: Permit's waiting, PreBind's own requests.
+//! do to the cluster they give back as a value. Leaves out: Permit's waiting.
 
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::api::Request;
+use crate::api::{Object, Request};
 use crate::sim::persistent::{OrdMap, OrdSet};
 
 use super::cache::Cache;
@@ -317,12 +317,12 @@ pub trait Plugin: Send + Sync {
     /// Brings the scores of all nodes to 0 … 100.
     fn normalize(&self, _state: &CycleState, _nodes: &[&NodeInfo], _scores: &mut [i64]) {}
 
-    /// Sets aside what the pod needs on its node.
+    /// Sets aside what the pod needs on its node: objects as they have to become before the pod is bound.
     ///
     /// # Errors
     /// A no after all.
-    fn reserve(&self, _state: &CycleState, _pod: &PodInfo, _node: &str) -> Verdict {
-        Ok(())
+    fn reserve(&self, _state: &CycleState, _pod: &PodInfo, _node: &NodeInfo) -> Result<Vec<Arc<Object>>, Rejection> {
+        Ok(Vec::new())
     }
 
     /// The last chance to say no.
@@ -333,12 +333,12 @@ pub trait Plugin: Send + Sync {
         Ok(())
     }
 
-    /// What has to be done before the binding.
+    /// Whether what was set aside, and written since, is there by now. Asked again until it is.
     ///
     /// # Errors
-    /// It cannot be done.
-    fn pre_bind(&self, _state: &CycleState, _pod: &PodInfo, _node: &str) -> Verdict {
-        Ok(())
+    /// It never will be.
+    fn pre_bind(&self, _reserved: &[Arc<Object>], _node: &NodeInfo, _cache: &Cache) -> Result<bool, Rejection> {
+        Ok(true)
     }
 
     /// The request that binds the pod.

@@ -27,12 +27,18 @@ fn wakes(name: &str, pod: &Value, kind: Kind, old: &Value, new: &Value) -> bool 
         (None, _) => action::ADD,
         (_, None) => action::DELETE,
         (Some(old), Some(new)) if kind == Kind::Node => node_changes(old.expect(), new.expect()),
-        (Some(old), Some(new)) => pod_changes(old.expect(), new.expect()),
+        (Some(old), Some(new)) if kind == Kind::Pod => pod_changes(old.expect(), new.expect()),
+        (Some(_), Some(_)) => action::UPDATE,
     };
     let waiting = PodInfo::new(&object(Kind::Pod, pod).expect("there is a pod"));
     let itself = new.as_ref().is_some_and(|new| new.uid() == &*waiting.uid);
     let resource = match kind {
         Kind::Node => EventResource::Node,
+        Kind::CSINode => EventResource::CsiNode,
+        Kind::PersistentVolume => EventResource::PersistentVolume,
+        Kind::PersistentVolumeClaim => EventResource::PersistentVolumeClaim,
+        Kind::StorageClass => EventResource::StorageClass,
+        Kind::VolumeAttachment => EventResource::VolumeAttachment,
         _ if itself => EventResource::UnscheduledPod,
         _ => EventResource::AssignedPod,
     };
@@ -220,4 +226,40 @@ fn gates_and_names() {
     let bare = node(json!({}), json!({}), json!({}));
     assert!(wakes("NodeName", &free, Kind::Node, &NONE, &bare));
     assert!(!wakes("DefaultPreemption", &free, Kind::Pod, &pod("other", json!({ "nodeName": "a" })), &NONE));
+}
+
+#[test]
+fn volume_plugins_hear_of_claims_volumes_and_classes() {
+    let volume = |claim: &str| json!([{ "name": "v", "persistentVolumeClaim": { "claimName": claim } }]);
+    let waiting = pod("waiting", json!({ "volumes": volume("mine") }));
+    let claim = |name: &str, namespace: &str, volume: &str| json!({ "metadata": { "name": name, "namespace": namespace }, "spec": { "volumeName": volume } });
+    let of = |plugin: &str, old: &Value, new: &Value| wakes(plugin, &waiting, Kind::PersistentVolumeClaim, old, new);
+    for plugin in ["VolumeBinding", "VolumeZone", "VolumeRestrictions", "NodeVolumeLimits"] {
+        assert!(of(plugin, &NONE, &claim("mine", "default", "")), "{plugin}: its claim came");
+        assert!(!of(plugin, &NONE, &claim("other", "default", "")), "{plugin}: another's claim came");
+        assert!(!of(plugin, &NONE, &claim("mine", "other", "")), "{plugin}: one of another namespace came");
+        let bound = of(plugin, &claim("mine", "default", ""), &claim("mine", "default", "v"));
+        assert_eq!(bound, matches!(plugin, "VolumeBinding" | "VolumeZone"), "{plugin}: its claim was bound");
+    }
+    let labelled = |zone: &str| json!({ "metadata": { "name": "v", "labels": { "topology.kubernetes.io/zone": zone } }, "spec": {} });
+    let of = |plugin: &str, old: &Value, new: &Value| wakes(plugin, &waiting, Kind::PersistentVolume, old, new);
+    assert!(of("VolumeBinding", &labelled("a"), &labelled("a")) && of("VolumeZone", &NONE, &labelled("a")));
+    assert!(of("VolumeZone", &labelled("a"), &labelled("b")) && !of("VolumeZone", &labelled("a"), &labelled("a")));
+    let class = |mode: &str, zones: Value| json!({ "metadata": { "name": "c" }, "provisioner": "p", "volumeBindingMode": mode, "allowedTopologies": zones });
+    let zones = json!([{ "matchLabelExpressions": [{ "key": "zone", "values": ["a"] }] }]);
+    let (wait, now) = (class("WaitForFirstConsumer", json!([])), class("Immediate", json!([])));
+    let of = |plugin: &str, old: &Value, new: &Value| wakes(plugin, &waiting, Kind::StorageClass, old, new);
+    assert!(of("VolumeZone", &NONE, &wait) && !of("VolumeZone", &NONE, &now) && of("VolumeBinding", &NONE, &now));
+    assert!(of("VolumeBinding", &now, &class("Immediate", zones)) && !of("VolumeBinding", &now, &now));
+    let gone = |plugin: &str, node: &str, claim: &str| {
+        let other = pod("other", json!({ "nodeName": node, "volumes": volume(claim) }));
+        wakes(plugin, &waiting, Kind::Pod, &other, &NONE)
+    };
+    assert!(gone("VolumeRestrictions", "a", "mine") && !gone("VolumeRestrictions", "a", "other"));
+    assert!(gone("NodeVolumeLimits", "a", "other") && !gone("NodeVolumeLimits", "", "other"));
+    let attachment = json!({
+        "metadata": { "name": "a" },
+        "spec": { "attacher": "d", "nodeName": "n", "source": { "persistentVolumeName": "v" } },
+    });
+    assert!(wakes("NodeVolumeLimits", &waiting, Kind::VolumeAttachment, &attachment, &NONE));
 }

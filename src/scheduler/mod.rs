@@ -15,6 +15,7 @@ mod leader;
 mod node_info;
 mod plugin_args;
 mod pod_info;
+mod pre_bind;
 mod process;
 mod profile;
 mod queue;
@@ -22,6 +23,8 @@ mod record;
 mod recorder;
 mod resource;
 mod schedule_one;
+mod volume_match;
+mod volumes;
 mod what_if;
 
 pub mod plugins;
@@ -30,6 +33,8 @@ pub mod plugins;
 mod hints_tests;
 #[cfg(test)]
 mod process_tests;
+#[cfg(test)]
+mod volume_tests;
 
 pub use cache::{Cache, ImageState};
 pub use cluster_event::{ClusterEvent, EventResource};

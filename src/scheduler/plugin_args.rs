@@ -108,6 +108,16 @@ fn read_one(name: &str, value: &Value, path: &Path, args: &mut PluginArgs, found
             fields(&["defaultConstraints", "defaultingType"])?;
             pod_topology_spread(value, path, args, found)
         }
+        "VolumeBinding" => {
+            fields(&["bindTimeoutSeconds", "shape"])?;
+            let timeout = number(value, path, "bindTimeoutSeconds", "int64")?.unwrap_or(600);
+            if timeout < 0 {
+                let detail = "invalid BindTimeoutSeconds, should not be a negative value";
+                found.errors.push(FieldError::invalid(&path.child("bindTimeoutSeconds"), timeout, detail));
+            }
+            args.volume_binding.bind_timeout_seconds = u64::try_from(timeout).unwrap_or(0);
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ use super::affinity_term::{self, AffinityTerm};
 use super::cache::Labels;
 use super::config::DEFAULT_SCHEDULER;
 use super::resource::{Resource, non_zero_requests, pod_requests};
+use super::volumes::{PodClaim, claims_of};
 
 /// A port that a pod takes on its node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +57,8 @@ pub struct PodInfo {
     pub preferred_affinity: Vec<(i32, AffinityTerm)>,
     /// With their weights.
     pub preferred_anti_affinity: Vec<(i32, AffinityTerm)>,
+    /// The claims it uses, in the order of its volumes.
+    pub claims: Vec<PodClaim>,
     /// Why its affinity could not be read.
     pub parse_error: Option<String>,
 }
@@ -83,6 +86,7 @@ impl PodInfo {
             required_anti_affinity: Vec::new(),
             preferred_affinity: Vec::new(),
             preferred_anti_affinity: Vec::new(),
+            claims: claims_of(&object.key().namespace, pod),
             parse_error: None,
         };
         info.parse_error = info.read_affinity().err();

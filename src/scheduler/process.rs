@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::sim::persistent::Vector;
+use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::{CallId, Kind, Message, Method, Object, ObjectKey, Request, Response, WatchEvent};
 use crate::client::{Calls, EventKind, EventRecorder, Informer, InformerSpec, Involved, Outcome as CallOutcome};
@@ -19,6 +19,7 @@ use super::cache::Cache;
 use super::config::{DEFAULT_SCHEDULER, SchedulerConfig};
 use super::leader::{LeaderElector, Step};
 use super::pod_info::PodInfo;
+use super::pre_bind::Waiting;
 use super::profile::{Profiles, Rules};
 use super::queue::{QueuedPod, SchedulingQueue};
 use super::record::{Binding, DecisionRecord, Outcome};
@@ -32,6 +33,8 @@ pub(super) enum Purpose {
     LeaseRead,
     LeaseWrite,
     Bind(Arc<BindingCycle>),
+    /// Of the pod's volumes and claims the one at this place.
+    Volume(ObjectKey, usize),
     /// An event, a status patch, a victim's deletion: nothing hangs on the answer.
     Other,
 }
@@ -43,6 +46,8 @@ pub(super) struct BindingCycle {
     pub node: Arc<str>,
     pub record: u64,
     pub start: SimTime,
+    /// What was set aside for it, as it has to become.
+    pub reserved: Vec<Arc<Object>>,
 }
 
 /// The pod in the scheduling cycle, and what was decided for when the cycle's time is over.
@@ -54,18 +59,31 @@ pub(super) struct InCycle {
 }
 
 /// Timers, by token.
-mod token {
+pub(super) mod token {
     pub const CYCLE: u64 = 1;
     pub const FLUSH: u64 = 2;
     pub const LEASE: u64 = 3;
-    pub const PODS: u64 = 4;
+    pub const VOLUMES: u64 = 4;
+    pub const PODS: u64 = 5;
     /// The first of the other informers; each has its own after it.
-    pub const OTHERS: u64 = 5;
+    pub const OTHERS: u64 = 6;
 }
 
 /// What it watches besides pods: nodes, and what the plugins read.
-const OTHERS: [Kind; 6] =
-    [Kind::Namespace, Kind::Node, Kind::ReplicaSet, Kind::ReplicationController, Kind::Service, Kind::StatefulSet];
+const OTHERS: [Kind; 12] = [
+    Kind::CSIDriver,
+    Kind::CSINode,
+    Kind::Namespace,
+    Kind::Node,
+    Kind::PersistentVolume,
+    Kind::PersistentVolumeClaim,
+    Kind::ReplicaSet,
+    Kind::ReplicationController,
+    Kind::Service,
+    Kind::StatefulSet,
+    Kind::StorageClass,
+    Kind::VolumeAttachment,
+];
 
 const USER_AGENT: &str = "kube-scheduler/v1.36.0";
 const USER: &str = "system:kube-scheduler";
@@ -79,12 +97,14 @@ pub struct Scheduler {
     pub(super) calls: Calls<Purpose>,
     pub(super) pods: Informer,
     /// `OTHERS`: nodes, and what the plugins read besides.
-    others: [Informer; 6],
+    others: [Informer; 12],
     leader: Option<LeaderElector>,
     pub(super) cache: Cache,
     pub(super) queue: SchedulingQueue,
     pub(super) recorder: Recorder,
     pub(super) in_cycle: Option<InCycle>,
+    /// Pods whose volumes are being bound before they are.
+    pub(super) waiting: OrdMap<ObjectKey, Waiting>,
     next_start: usize,
     flush: Option<(SimTime, TimerId)>,
     records: Vector<Arc<DecisionRecord>>,
@@ -109,6 +129,7 @@ impl Scheduler {
             queue: SchedulingQueue::new(&config),
             recorder: Recorder::new(HOST),
             in_cycle: None,
+            waiting: OrdMap::new(),
             next_start: 0,
             flush: None,
             records: Vector::new(),
@@ -356,6 +377,11 @@ impl Scheduler {
                 self.on_bound(ctx, &cycle, response);
                 self.schedule_next(ctx);
             }
+            Purpose::Volume(pod, place) => {
+                ctx.set_cause(outcome.cause);
+                self.on_volume_written(ctx, &pod, place, response);
+                self.schedule_next(ctx);
+            }
             Purpose::Other => {}
         }
     }
@@ -442,6 +468,10 @@ impl Process<Message> for Scheduler {
                 self.schedule_next(ctx);
             }
             token::LEASE => self.on_lease_timer(ctx),
+            token::VOLUMES => {
+                self.check_volumes(ctx);
+                self.schedule_next(ctx);
+            }
             token => self.start_informer(ctx, token),
         }
     }

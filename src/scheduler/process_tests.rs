@@ -132,7 +132,8 @@ impl Process<Message> for FakeApiServer {
                 }
                 _ => {
                     let value: Value = serde_json::from_str(text).expect("an object");
-                    let kind = if value["kind"] == "Node" { Kind::Node } else { Kind::Pod };
+                    let kind = crate::api::KINDS.iter().find(|info| value["kind"] == info.kind).map(|info| info.id);
+                    let kind = kind.expect("the tests put kinds that there are");
                     self.put(ctx, kind, value);
                 }
             },
@@ -524,4 +525,55 @@ fn what_an_assumed_pod_took_is_free_as_soon_as_it_is_deleted() {
     world.put(&leaving);
     world.run(2_000);
     assert_eq!(world.node_of("second"), "node-a");
+}
+
+/// A class that waits, a claim of it, and a pod that uses the claim.
+fn waiting_claim(world: &mut World) {
+    world.put(&json!({ "kind": "StorageClass", "metadata": { "name": "later" }, "provisioner": "csi.example.com",
+        "volumeBindingMode": "WaitForFirstConsumer" }));
+    world.put(&claim(json!({}), ""));
+    let mut user = pod("user", "100m");
+    user["spec"]["volumes"] = json!([{ "name": "v", "persistentVolumeClaim": { "claimName": "data" } }]);
+    world.put(&user);
+}
+
+fn claim(annotations: Value, volume: &str) -> Value {
+    json!({
+        "kind": "PersistentVolumeClaim",
+        "metadata": { "name": "data", "namespace": "default", "uid": "data", "annotations": annotations },
+        "spec": { "storageClassName": "later", "volumeName": volume },
+    })
+}
+
+#[test]
+fn a_pod_waits_until_its_volume_is_made_where_it_goes() {
+    let mut world = World::new(1, &[node("node-a", "4")]);
+    waiting_claim(&mut world);
+    world.run(5_000);
+    let stored = |world: &World| {
+        world.server().objects[&(Kind::PersistentVolumeClaim, ObjectKey::new("default", "data"))].to_value()
+    };
+    let selected = json!({ "volume.kubernetes.io/selected-node": "node-a" });
+    assert_eq!(stored(&world)["metadata"]["annotations"], selected);
+    assert_eq!(world.node_of("user"), "", "nobody has made the volume yet");
+    assert!(world.scheduler().cache().is_assumed(&ObjectKey::new("default", "user")));
+    world.put(&json!({ "kind": "PersistentVolume", "metadata": { "name": "made" }, "spec": {} }));
+    let bound = json!({ "volume.kubernetes.io/selected-node": "node-a", "pv.kubernetes.io/bind-completed": "yes" });
+    world.put(&claim(bound, "made"));
+    world.run(1_500);
+    assert_eq!(world.node_of("user"), "node-a");
+}
+
+#[test]
+fn a_provisioner_that_gives_up_sends_the_pod_back() {
+    let mut world = World::new(1, &[node("node-a", "4")]);
+    waiting_claim(&mut world);
+    world.run(3_000);
+    world.put(&claim(json!({ "other": "x" }), ""));
+    world.run(1_100);
+    let said = "event FailedScheduling: running PreBind plugin \"VolumeBinding\": binding volumes: \
+        provisioning failed for PVC \"data\"";
+    assert!(world.server().writes.iter().any(|write| write == said), "{:?}", world.server().writes);
+    world.run(5_000);
+    assert_eq!(world.record("user").attempt, 2, "it is tried again after its back-off");
 }

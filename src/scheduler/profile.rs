@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::api::Request;
+use crate::api::{Object, Request};
 use crate::sim::persistent::OrdSet;
 
 use super::cache::Cache;
@@ -296,21 +296,43 @@ impl Profile {
         scorers.filter(|enabled| !state.skip_score.contains(&enabled.plugin.name())).collect()
     }
 
-    /// Runs Reserve and Permit for a chosen node.
+    /// Runs Reserve and Permit for a chosen node, and gives what has to become before the pod is bound.
     ///
     /// # Errors
     /// The first no.
-    pub fn reserve_and_permit(&self, state: &CycleState, pod: &PodInfo, node: &str) -> Verdict {
-        self.at(Point::Reserve).iter().try_for_each(|enabled| enabled.plugin.reserve(state, pod, node))?;
-        self.at(Point::Permit).iter().try_for_each(|enabled| enabled.plugin.permit(state, pod, node))
+    pub fn reserve_and_permit(
+        &self,
+        state: &CycleState,
+        pod: &PodInfo,
+        node: &NodeInfo,
+    ) -> Result<Vec<Arc<Object>>, Rejection> {
+        let mut reserved = Vec::new();
+        for enabled in self.at(Point::Reserve) {
+            reserved.extend(enabled.plugin.reserve(state, pod, node)?);
+        }
+        self.at(Point::Permit).iter().try_for_each(|enabled| enabled.plugin.permit(state, pod, &node.name))?;
+        Ok(reserved)
     }
 
-    /// Runs PreBind, and gives the request of the first plugin that binds.
+    /// Runs PreBind: whether all is there that was reserved.
     ///
     /// # Errors
-    /// PreBind failed, or nobody binds.
-    pub fn bind(&self, state: &CycleState, pod: &PodInfo, node: &str) -> Result<Request, Rejection> {
-        self.at(Point::PreBind).iter().try_for_each(|enabled| enabled.plugin.pre_bind(state, pod, node))?;
+    /// It never will be, in upstream's words.
+    pub fn pre_bind(&self, reserved: &[Arc<Object>], node: &NodeInfo, cache: &Cache) -> Result<bool, String> {
+        for Enabled { plugin, .. } in self.at(Point::PreBind) {
+            let why = |no: Rejection| format!("running PreBind plugin {:?}: {}", plugin.name(), no.message());
+            if !plugin.pre_bind(reserved, node, cache).map_err(why)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The request of the first plugin that binds.
+    ///
+    /// # Errors
+    /// Nobody binds.
+    pub fn bind(&self, pod: &PodInfo, node: &str) -> Result<Request, Rejection> {
         let request = self.at(Point::Bind).iter().find_map(|enabled| enabled.plugin.bind(pod, node));
         request.ok_or_else(|| Rejection::new("", Code::Error, "all the bind plugins were skipped"))
     }
