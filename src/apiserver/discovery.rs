@@ -44,7 +44,20 @@ pub fn paths() -> Value {
 /// The named groups in the order discovery lists them: by priority upstream, which for these is as here.
 fn groups_in_order() -> Vec<&'static str> {
     /// `apiVersionPriorities` of pkg/controlplane/apiserver, highest first.
-    const PRIORITIES: &[&str] = &["apps", "events.k8s.io", "coordination.k8s.io"];
+    const PRIORITIES: &[&str] = &[
+        "apps",
+        "events.k8s.io",
+        "autoscaling",
+        "batch",
+        "networking.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "storage.k8s.io",
+        "scheduling.k8s.io",
+        "coordination.k8s.io",
+        "node.k8s.io",
+        "discovery.k8s.io",
+    ];
     let mut groups: Vec<&'static str> = PRIORITIES.to_vec();
     for info in KINDS {
         if !info.group.is_empty() && !groups.contains(&info.group) {

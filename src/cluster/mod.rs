@@ -18,6 +18,7 @@ mod inflate;
 pub mod inside;
 mod label;
 mod link;
+pub mod muster;
 mod session;
 mod session_file;
 mod snapshot;

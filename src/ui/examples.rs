@@ -8,8 +8,8 @@ pub struct Example {
 }
 
 /// The groups, in the order they are shown.
-pub const GROUPS: [&str; 6] =
-    ["First steps", "Rolling out", "When it breaks", "Scheduling", "Configuration", "Lifecycle"];
+pub const GROUPS: [&str; 7] =
+    ["First steps", "Rolling out", "Workloads", "When it breaks", "Scheduling", "Configuration", "Lifecycle"];
 
 macro_rules! examples {
     ($($name:literal),* $(,)?) => {
@@ -25,6 +25,10 @@ pub const EXAMPLES: &[Example] = examples![
     "rolling-update",
     "recreate",
     "stuck-rollout",
+    "ordered",
+    "everywhere",
+    "indexed",
+    "every-minute",
     "crash",
     "image",
     "mixed",

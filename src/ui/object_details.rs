@@ -2,13 +2,14 @@
 //! down, who wrote it.
 
 use crate::api::{KINDS, Kind, Object, ObjectKey};
+use crate::cluster::muster::{Muster, Seat};
 use crate::cluster::{Before, BodyView, CauseLink, FlightKind, MessageView};
 use crate::sim::{EventId, Record};
 
 use super::changes::Marked;
 use super::details::{RECENT_MAX, event_row, events, link_of, recent};
 use super::engine::Engine;
-use super::screen::{ActDetail, Detail, EventDetail, ObjectDetail, Selection};
+use super::screen::{ActDetail, Detail, EventDetail, MusterDetail, ObjectDetail, Selection};
 
 /// Things owned that are listed.
 const OWNED_MAX: usize = 60;
@@ -46,11 +47,20 @@ pub fn object(engine: &mut Engine, kind: Kind, key: &ObjectKey) -> Option<Detail
         written,
         owners,
         owned,
+        muster: members(engine, &stored),
         events: rows.0,
         recent,
         follows: engine.root_of(&selection).is_some(),
     };
     Some(Detail::Object(Box::new(detail)))
+}
+
+/// A workload's members in their order.
+fn members(engine: &Engine, object: &Object) -> Option<Box<MusterDetail>> {
+    let muster = Muster::of(engine.session.world(), object)?;
+    let pick = |seat: &Seat| seat.taken.as_ref().and_then(|(kind, key)| engine.object_selection(*kind, key));
+    let picks = muster.seats.iter().map(pick).collect();
+    Some(Box::new(MusterDetail { muster, picks }))
 }
 
 /// One of the cluster's events.

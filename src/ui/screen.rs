@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::cluster::muster::Muster;
 use crate::cluster::{
     Branches, BrokenLink, CauseLink, ComponentView, InvocationView, MessageView, NodeView, Phase, PodView, Standing,
 };
@@ -264,10 +265,19 @@ pub struct ObjectDetail {
     /// Its owners, and what it owns: what is said of it, and how it is picked.
     pub owners: Vec<(String, Selection)>,
     pub owned: Vec<(String, Selection)>,
+    /// A workload's members in their order.
+    pub muster: Option<Box<MusterDetail>>,
     pub events: Vec<EventRow>,
     pub recent: Vec<CauseLink>,
     /// Whether the request that created it is known, so that it can be followed.
     pub follows: bool,
+}
+
+/// A workload's members, and how each is picked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MusterDetail {
+    pub muster: Muster,
+    pub picks: Vec<Option<Selection>>,
 }
 
 /// One of the cluster's events.

@@ -223,3 +223,46 @@ test("without motion nothing fades, and what changed last is marked", () => on("
   assert.equal(await graph(page).locator(".pulse").first().evaluate((pulse) => getComputedStyle(pulse).animationName), "none");
   await eventually(async () => await graph(page).locator(".pulse.last").count() > 0, true);
 }));
+
+test("a workload's members stand in their order, and the next run is told", () => on("?paused", {}, async (page) => {
+  const set = `apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  replicas: 3
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: db, image: nginx}]}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: tick}
+spec:
+  schedule: "*/5 * * * *"
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: tick, image: busybox, command: [date]}]}}}}
+`;
+  const { code, stderr } = await kubectl(page, "kubectl apply -f -", set);
+  assert.equal(code, 0, stderr);
+  await rest(page, 1_000);
+  await objects(page);
+  await there(page, /^StatefulSet db, 0 of 3 ready/);
+  await there(page, /^CronJob tick, next \d\d:\d[05], \*\/5 \* \* \* \*/);
+  await cell(page, /^StatefulSet db/).press("Enter");
+  const seats = inspector(page).locator(".seat");
+  await eventually(() => seats.count(), 3, "every ordinal has a seat");
+  await reads(seats.nth(2), /^db-2\s*not there/);
+  await reads(inspector(page), /Its controller: wants 3, sees 1 pod; waits for db-0 to be Running and Ready/);
+  await rest(page, 60_000);
+  await reads(seats.nth(2), /^db-2\s*Running 1\/1/);
+  assert.deepEqual(await axe(page), []);
+  await seats.nth(0).press("Enter");
+  await reads(inspector(page).locator("h2"), /^db-0$/);
+  await cell(page, /^CronJob tick/).press("Enter");
+  await reads(inspector(page), /next run\s*\d\d:\d\d:00 UTC, in /);
+  // Five minutes on it has run, and its Job stands there.
+  await rest(page, 300_000);
+  await eventually(() => seats.count(), 1, "one run");
+  await reads(seats.nth(0), /^tick-\d+\s*succeeded/);
+}));

@@ -129,6 +129,12 @@ pub(super) fn alias(struct_name: &str, field: &str) -> Option<&'static str> {
         ("PodStatus", "phase") => "v1.PodPhase",
         ("PodStatus", "qosClass") => "v1.PodQOSClass",
         ("PodStatus", "resize") => "v1.PodResizeStatus",
+        ("LimitRangeItem", "type") => "v1.LimitType",
+        ("PodDisruptionBudgetSpec", "unhealthyPodEvictionPolicy") => "v1.UnhealthyPodEvictionPolicyType",
+        ("PriorityClass", "preemptionPolicy") => "v1.PreemptionPolicy",
+        ("ResourceQuotaSpec", "scopes") => "v1.ResourceQuotaScope",
+        ("ScopedResourceSelectorRequirement", "operator") => "v1.ScopeSelectorOperator",
+        ("ScopedResourceSelectorRequirement", "scopeName") => "v1.ResourceQuotaScope",
         ("PodCondition", "type") | ("PodReadinessGate", "conditionType") => "v1.PodConditionType",
         (
             "PodCondition" | "NodeCondition" | "DeploymentCondition" | "ReplicaSetCondition" | "NamespaceCondition",

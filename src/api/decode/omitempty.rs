@@ -7,9 +7,9 @@
 /// Optional scalars that are no pointers in types.go, of the registered kinds and of all they hold.
 const SCALARS: &str = "action active apiVersion audience availableReplicas certificateChainPath chapAuthDiscovery \
     chapAuthSession clusterIP completedIndexes component concurrencyPolicy containerID containerName count credentialBundlePath currentReplicas currentRevision datasetName \
-    datasetUUID deprecatedCount directory dnsPolicy effect error externalID externalName \
+    datasetUUID deprecatedCount description directory dnsPolicy effect error externalID externalName \
     externalTrafficPolicy failed failureThreshold fieldPath fieldsType fsType fullyLabeledReplicas generateName \
-    generation group health healthCheckNodePort host hostIP hostIPC hostNetwork hostPID hostPort hostname \
+    generation globalDefault group health healthCheckNodePort host hostIP hostIPC hostNetwork hostPID hostPort hostname \
     image imagePullPolicy initialDelaySeconds ip iscsiInterface key keyPath keyring kind level loadBalancerIP \
     manager medium message minReadySeconds name namespace nodeName nodePort nominatedNodeName note numberAvailable \
     numberUnavailable observedGeneration operation operator partition path paused periodSeconds persistentVolumeReclaimPolicy phase podCIDR podIP podManagementPolicy pool prefix \

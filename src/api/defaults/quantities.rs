@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PodSpec, ResourceRequirements};
+use k8s_openapi::api::core::v1::{LimitRangeItem, PersistentVolumeClaim, PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 
 use crate::api::object::Object;
@@ -24,9 +24,16 @@ pub fn bad_quantity(object: &Object) -> Option<QuantityError> {
         }
         Object::Job(own) => in_spec(own.spec.as_ref()?.template.spec.as_ref()?),
         Object::DaemonSet(own) => in_spec(own.spec.as_ref()?.template.spec.as_ref()?),
+        Object::LimitRange(own) => own.spec.as_ref()?.limits.iter().find_map(in_limits),
         Object::PersistentVolume(own) => in_list(&own.spec.as_ref()?.capacity),
         Object::PersistentVolumeClaim(own) => in_claim(own),
+        Object::PodTemplate(own) => in_spec(own.template.as_ref()?.spec.as_ref()?),
         Object::ReplicationController(own) => in_spec(own.spec.as_ref()?.template.as_ref()?.spec.as_ref()?),
+        Object::ResourceQuota(own) => {
+            let status = own.status.as_ref();
+            let used = || in_list(&status?.hard).or_else(|| in_list(&status?.used));
+            in_list(&own.spec.as_ref()?.hard).or_else(used)
+        }
         Object::StatefulSet(own) => {
             let spec = own.spec.as_ref()?;
             let claims = spec.volume_claim_templates.iter().flatten();
@@ -50,6 +57,11 @@ fn in_claim(claim: &PersistentVolumeClaim) -> Option<QuantityError> {
     let resources = claim.spec.as_ref().and_then(|spec| spec.resources.as_ref());
     let asked = resources.and_then(|own| in_list(&own.limits).or_else(|| in_list(&own.requests)));
     asked.or_else(|| in_list(&claim.status.as_ref()?.capacity))
+}
+
+fn in_limits(item: &LimitRangeItem) -> Option<QuantityError> {
+    let LimitRangeItem { max, min, default, default_request, max_limit_request_ratio, .. } = item;
+    [max, min, default, default_request, max_limit_request_ratio].into_iter().find_map(in_list)
 }
 
 fn in_list(list: &List) -> Option<QuantityError> {

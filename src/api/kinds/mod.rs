@@ -12,13 +12,18 @@ pub mod event;
 pub mod event_v1;
 pub mod job;
 pub mod lease;
+pub mod limitrange;
 pub mod namespace;
 pub mod node;
 pub mod persistentvolume;
 pub mod persistentvolumeclaim;
 pub mod pod;
+pub mod poddisruptionbudget;
+pub mod podtemplate;
+pub mod priorityclass;
 pub mod replicaset;
 pub mod replicationcontroller;
+pub mod resourcequota;
 pub mod secret;
 pub mod service;
 pub mod serviceaccount;
@@ -43,13 +48,18 @@ pub static KINDS: &[&KindInfo] = &[
     &event_v1::INFO,
     &job::INFO,
     &lease::INFO,
+    &limitrange::INFO,
     &namespace::INFO,
     &node::INFO,
     &persistentvolume::INFO,
     &persistentvolumeclaim::INFO,
     &pod::INFO,
+    &poddisruptionbudget::INFO,
+    &podtemplate::INFO,
+    &priorityclass::INFO,
     &replicaset::INFO,
     &replicationcontroller::INFO,
+    &resourcequota::INFO,
     &secret::INFO,
     &service::INFO,
     &serviceaccount::INFO,

@@ -68,6 +68,12 @@ fn diff_maps(original: &Map, modified: &Map, of: TypeName, options: Options) -> 
         let field = of.field(key);
         let inner = Options { retain_keys: field.strategy.retain_keys, ..options };
         match (old, new) {
+            // It is said even where nothing changed, as upstream says it.
+            (Value::Object(_), Value::Object(new)) if field.strategy.replace => {
+                if !options.ignore_changes {
+                    patch.insert(key.clone(), Value::Object(new.clone()));
+                }
+            }
             (Value::Object(old), Value::Object(new)) => {
                 let inner = diff_maps(old, new, field.of, inner)?;
                 if !inner.is_empty() {

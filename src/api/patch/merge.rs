@@ -68,6 +68,10 @@ pub(super) fn merge_map(mut original: Map, mut patch: Map, of: TypeName, options
             (None, _) if is_delete_list => None,
             (Some(Value::Object(old)), Value::Object(new)) => {
                 let field = of.field(&key);
+                if field.strategy.replace {
+                    original.insert(key, Value::Object(new));
+                    continue;
+                }
                 Some(Value::Object(merge_map(old, new, field.of, options)?))
             }
             (Some(Value::Array(old)), Value::Array(new)) => {

@@ -14,6 +14,8 @@ pub struct Strategy {
     pub retain_keys: bool,
     /// `patchMergeKey`; empty for scalars and untagged fields.
     pub merge_key: &'static str,
+    /// `patchStrategy:"replace"`: a map is taken as it is.
+    pub replace: bool,
 }
 
 /// A Go type that has tagged fields below it.
@@ -44,8 +46,12 @@ pub enum TypeName {
     PersistentVolumeClaim,
     PersistentVolumeClaimStatus,
     Pod,
+    PodDisruptionBudget,
+    PodDisruptionBudgetSpec,
+    PodDisruptionBudgetStatus,
     PodSpec,
     PodStatus,
+    PodTemplate,
     PodTemplateSpec,
     ReplicaSet,
     ReplicaSetSpec,
@@ -72,16 +78,17 @@ pub struct Field {
     pub of: TypeName,
 }
 
-const PLAIN: Strategy = Strategy { merge: false, retain_keys: false, merge_key: "" };
-const SET: Strategy = Strategy { merge: true, retain_keys: false, merge_key: "" };
-const RETAIN: Strategy = Strategy { merge: false, retain_keys: true, merge_key: "" };
+const PLAIN: Strategy = Strategy { merge: false, retain_keys: false, merge_key: "", replace: false };
+const SET: Strategy = Strategy { merge: true, ..PLAIN };
+const RETAIN: Strategy = Strategy { retain_keys: true, ..PLAIN };
+const REPLACE: Strategy = Strategy { replace: true, ..PLAIN };
 
 const fn by(merge_key: &'static str) -> Strategy {
-    Strategy { merge: true, retain_keys: false, merge_key }
+    Strategy { merge: true, merge_key, ..PLAIN }
 }
 
 const fn by_retaining(merge_key: &'static str) -> Strategy {
-    Strategy { merge: true, retain_keys: true, merge_key }
+    Strategy { merge: true, retain_keys: true, merge_key, ..PLAIN }
 }
 
 /// The tagged fields, and the fields on the way to one: type, field, tags, type of the field. Node taints carry
@@ -135,6 +142,11 @@ static FIELDS: &[(TypeName, &str, Strategy, TypeName)] = {
         (T::Pod, "metadata", PLAIN, T::ObjectMeta),
         (T::Pod, "spec", PLAIN, T::PodSpec),
         (T::Pod, "status", PLAIN, T::PodStatus),
+        (T::PodDisruptionBudget, "metadata", PLAIN, T::ObjectMeta),
+        (T::PodDisruptionBudget, "spec", PLAIN, T::PodDisruptionBudgetSpec),
+        (T::PodDisruptionBudget, "status", PLAIN, T::PodDisruptionBudgetStatus),
+        (T::PodDisruptionBudgetSpec, "selector", REPLACE, T::Untagged),
+        (T::PodDisruptionBudgetStatus, "conditions", by("type"), T::Untagged),
         (T::PodSpec, "containers", by("name"), T::Container),
         (T::PodSpec, "ephemeralContainers", by("name"), T::Container),
         (T::PodSpec, "hostAliases", by("ip"), T::Untagged),
@@ -148,6 +160,8 @@ static FIELDS: &[(TypeName, &str, Strategy, TypeName)] = {
         (T::PodStatus, "hostIPs", by("ip"), T::Untagged),
         (T::PodStatus, "podIPs", by("ip"), T::Untagged),
         (T::PodStatus, "resourceClaimStatuses", by_retaining("name"), T::Untagged),
+        (T::PodTemplate, "metadata", PLAIN, T::ObjectMeta),
+        (T::PodTemplate, "template", PLAIN, T::PodTemplateSpec),
         (T::PodTemplateSpec, "metadata", PLAIN, T::ObjectMeta),
         (T::PodTemplateSpec, "spec", PLAIN, T::PodSpec),
         (T::ReplicaSet, "metadata", PLAIN, T::ObjectMeta),
@@ -188,6 +202,8 @@ impl TypeName {
             Kind::Node => TypeName::Node,
             Kind::PersistentVolumeClaim => TypeName::PersistentVolumeClaim,
             Kind::Pod => TypeName::Pod,
+            Kind::PodDisruptionBudget => TypeName::PodDisruptionBudget,
+            Kind::PodTemplate => TypeName::PodTemplate,
             Kind::ReplicaSet => TypeName::ReplicaSet,
             Kind::ReplicationController => TypeName::ReplicationController,
             Kind::Service => TypeName::Service,
@@ -200,7 +216,10 @@ impl TypeName {
             | Kind::EventsV1Event
             | Kind::CSIDriver
             | Kind::Lease
+            | Kind::LimitRange
             | Kind::PersistentVolume
+            | Kind::PriorityClass
+            | Kind::ResourceQuota
             | Kind::Secret
             | Kind::StorageClass
             | Kind::VolumeAttachment => TypeName::MetadataOnly,

@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod node;
 pub mod persistentvolumeclaim;
 pub mod pod;
+pub mod quota;
 pub mod replicaset;
 pub mod replicationcontroller;
 pub mod service;

@@ -75,8 +75,9 @@ impl Schema {
             ("autoscaling/v1", "Scale") => "autoscaling",
             ("coordination.k8s.io/v1", _) => "coordination",
             ("events.k8s.io/v1", _) => "events",
+            ("policy/v1", _) => "policy",
+            ("scheduling.k8s.io/v1", _) => "scheduling",
             ("storage.k8s.io/v1", _) => "storage",
-            ("policy/v1", "Eviction") => "policy",
             ("v1", _) => "core",
             _ => return None,
         };

@@ -180,7 +180,7 @@ fn go_printable(c: char) -> bool {
 }
 
 /// JSON as Go's encoder writes it: `<`, `>` and `&` escaped.
-fn go_json<T: Serialize>(value: &T) -> String {
+pub(super) fn go_json<T: Serialize>(value: &T) -> String {
     let text = serde_json::to_string(value).unwrap_or_else(|error| Value::from(error.to_string()).to_string());
     text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod containers;
 pub mod cronjob;
 pub mod daemonset;
+pub mod disruption;
 pub mod downward;
 pub mod environment;
 pub mod equality;
@@ -21,6 +22,7 @@ pub mod ip;
 pub mod job;
 pub mod job_policies;
 pub mod job_status;
+pub mod limit_range;
 pub mod meta;
 pub mod mounts;
 pub mod names;
@@ -31,6 +33,8 @@ pub mod pod;
 pub mod pod_spec;
 pub mod pod_status;
 pub mod pod_update;
+pub mod priority;
+pub mod quota;
 pub mod replicationcontroller;
 pub mod resource_names;
 pub mod resources;
@@ -48,6 +52,8 @@ pub mod volumes;
 pub mod windows;
 pub mod workloads;
 
+#[cfg(test)]
+mod bounds_test;
 #[cfg(test)]
 mod corpus_test;
 #[cfg(test)]

@@ -242,6 +242,18 @@ pub fn percent(value: &str) -> Vec<String> {
     }
 }
 
+/// What is wrong with a condition's reason.
+pub fn condition_reason(value: &str) -> Vec<String> {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let middle = |byte: u8| byte.is_ascii_alphanumeric() || b"_,:".contains(&byte);
+    if matches_label(value, |byte| byte.is_ascii_alphabetic(), middle, word) {
+        return Vec::new();
+    }
+    let words = "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'";
+    let examples = ["my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB"];
+    vec![regex(words, "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?", &examples)]
+}
+
 /// What is wrong with an HTTP header's name.
 pub fn http_header_name(value: &str) -> Vec<String> {
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {

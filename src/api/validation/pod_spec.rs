@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{
-    HostAlias, PodDNSConfig, PodResourceClaim, PodSchedulingGate, PodSpec, PodTemplateSpec,
+    HostAlias, PodDNSConfig, PodResourceClaim, PodSchedulingGate, PodSpec, PodTemplate, PodTemplateSpec,
 };
 
 use super::affinity::affinity;
@@ -247,4 +247,21 @@ pub fn pod_template(template: &PodTemplateSpec, path: &Path, errors: &mut Errors
         let path = path.child("spec.ephemeralContainers");
         errors.push(FieldError::forbidden(&path, "ephemeral containers not allowed in pod template"));
     }
+}
+
+/// `ValidatePodTemplate`: a template that is an object of its own.
+pub fn standalone_template(own: &PodTemplate, errors: &mut Errors) {
+    meta::object_meta(&own.metadata, true, names::subdomain_name, &Path::new("metadata"), errors);
+    template_of(own, errors);
+}
+
+/// `ValidatePodTemplateUpdate`.
+pub fn standalone_template_update(new: &PodTemplate, old: &PodTemplate, errors: &mut Errors) {
+    meta::object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"), errors);
+    template_of(new, errors);
+}
+
+fn template_of(own: &PodTemplate, errors: &mut Errors) {
+    let empty = PodTemplateSpec::default();
+    pod_template(own.template.as_ref().unwrap_or(&empty), &Path::new("template"), errors);
 }

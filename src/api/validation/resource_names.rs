@@ -65,8 +65,13 @@ fn is_standard(name: &str) -> bool {
     STANDARD.contains(&name) || is_huge_page(name) || name.starts_with("requests.hugepages-")
 }
 
+/// `IsStandardQuotaResourceName`: what a quota may name without a domain.
+pub fn is_standard_quota(name: &str) -> bool {
+    name != "storage" && is_standard(name)
+}
+
 /// `validateResourceName`.
-fn resource_name(name: &str, path: &Path, errors: &mut Errors) -> bool {
+pub fn resource_name(name: &str, path: &Path, errors: &mut Errors) -> bool {
     let wrong = names::qualified_name(name);
     if !wrong.is_empty() {
         each(wrong, name, path, errors);

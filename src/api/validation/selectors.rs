@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use serde::Serialize;
 
-use super::errors::{BadValue, Errors};
+use super::errors::{BadValue, Errors, go_json};
 use super::items;
 use super::meta;
 use super::names::{self, each};
@@ -24,10 +24,21 @@ struct Shown<'a> {
 
 /// The selector as an error prints it.
 pub fn shown(selector: &LabelSelector) -> BadValue {
-    BadValue::json(&Shown {
-        match_labels: selector.match_labels.as_ref().filter(|labels| !labels.is_empty()),
-        match_expressions: items(&selector.match_expressions),
-    })
+    BadValue::json(&Shown::of(selector))
+}
+
+/// The same text, as a part of a larger value.
+pub fn shown_text(selector: &LabelSelector) -> String {
+    go_json(&Shown::of(selector))
+}
+
+impl Shown<'_> {
+    fn of(selector: &LabelSelector) -> Shown<'_> {
+        Shown {
+            match_labels: selector.match_labels.as_ref().filter(|labels| !labels.is_empty()),
+            match_expressions: items(&selector.match_expressions),
+        }
+    }
 }
 
 /// `ValidateLabelSelector`, values strict.

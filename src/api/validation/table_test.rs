@@ -30,12 +30,12 @@ fn lines(errors: &[FieldError]) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(kind: Kind, yaml: &str, expected: &[&str]) {
+pub(super) fn check(kind: Kind, yaml: &str, expected: &[&str]) {
     assert_eq!(lines(&(kind.info().validate)(&created(kind, yaml))), expected, "{yaml}");
 }
 
 #[track_caller]
-fn check_update(kind: Kind, old: &str, new: &str, expected: &[&str]) {
+pub(super) fn check_update(kind: Kind, old: &str, new: &str, expected: &[&str]) {
     let old = created(kind, old);
     let mut new = object(kind, new);
     new.meta_mut().resource_version = Some("1".to_owned());
@@ -46,7 +46,7 @@ fn check_update(kind: Kind, old: &str, new: &str, expected: &[&str]) {
 }
 
 #[track_caller]
-fn check_stored(kind: Kind, yaml: &str, pointer: &str, expected: Value) {
+pub(super) fn check_stored(kind: Kind, yaml: &str, pointer: &str, expected: Value) {
     let value = created(kind, yaml).to_value();
     assert_eq!(value.pointer(pointer), Some(&expected), "{pointer} of {yaml}");
 }

@@ -1,13 +1,14 @@
-//! What a cluster begins with: the system namespaces and the `kubernetes` service.
+//! What a cluster begins with: the system namespaces, the system priority classes and the `kubernetes` service.
 //!
-//! Mirrors pkg/controlplane/controller (systemnamespaces, kubernetesservice). Leaves out: endpoints of the
-//! `kubernetes` service, priority classes, default roles.
+//! Mirrors pkg/controlplane/controller (systemnamespaces, kubernetesservice) and the hook
+//! `scheduling/bootstrap-system-priority-classes`. Leaves out: endpoints of the `kubernetes` service, default roles.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::api::kinds::priorityclass;
 use crate::api::{Body, Kind, Message, Method, Request, Status};
 use crate::sim::Ctx;
 
@@ -53,6 +54,8 @@ impl ApiServer {
         let missing = NAMESPACES.iter().find(|name| self.cache.find(Kind::Namespace, "", name).is_none());
         let (path, body) = if let Some(name) = missing {
             ("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
+        } else if let Some(class) = self.missing_class() {
+            ("/apis/scheduling.k8s.io/v1/priorityclasses", class)
         } else if self.cache.find(Kind::Service, "default", "kubernetes").is_none() {
             ("/api/v1/namespaces/default/services", kubernetes_service())
         } else {
@@ -65,6 +68,19 @@ impl ApiServer {
         request.user = Arc::from("system:apiserver");
         let call = Call::new(ctx, Origin::Bootstrap, Arc::new(request));
         self.handle(ctx, call);
+    }
+
+    fn missing_class(&self) -> Option<Value> {
+        let missing = |(name, ..): &&(&str, i32, &str)| self.cache.find(Kind::PriorityClass, "", name).is_none();
+        priorityclass::SYSTEM.iter().find(missing).map(|(name, value, description)| {
+            json!({
+                "apiVersion": "scheduling.k8s.io/v1",
+                "kind": "PriorityClass",
+                "metadata": {"name": name},
+                "value": value,
+                "description": description,
+            })
+        })
     }
 
     /// The answer to one of these creations.

@@ -140,7 +140,12 @@ fn check_preconditions(
             // `AllowUnconditionalUpdate` of the kind's strategy.
             if matches!(
                 info.id,
-                Kind::Lease | Kind::ControllerRevision | Kind::CSIDriver | Kind::CSINode | Kind::VolumeAttachment
+                Kind::ControllerRevision
+                    | Kind::CSIDriver
+                    | Kind::CSINode
+                    | Kind::Lease
+                    | Kind::PodDisruptionBudget
+                    | Kind::VolumeAttachment
             ) {
                 let finding = FieldError {
                     field: "metadata.resourceVersion".to_owned(),

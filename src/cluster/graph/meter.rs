@@ -1,9 +1,12 @@
 //! What is wanted of an object and what is there, in a few words.
 
+use k8s_openapi::api::batch::v1::CronJob;
 use serde_json::Value;
 
+use crate::api::timezone::Civil;
 use crate::api::{Kind, Object};
 
+use super::super::muster::cronjob::next_run;
 use super::super::snapshot::Phase;
 use super::super::views::phase;
 
@@ -46,6 +49,7 @@ pub fn meter(object: &Object, now_unix_micros: i64) -> Meter {
     let mut meter = match object {
         Object::ConfigMap(map) => keys(map.data.iter().flatten().count() + map.binary_data.iter().flatten().count()),
         Object::Secret(secret) => keys(secret.data.iter().flatten().count()),
+        Object::CronJob(own) => cron_job(own, now_unix_micros),
         Object::Event(event) => Meter {
             text: event.reason.clone().unwrap_or_default(),
             tone: if event.type_.as_deref() == Some("Warning") { Tone::Bad } else { Tone::Idle },
@@ -66,6 +70,20 @@ pub fn meter(object: &Object, now_unix_micros: i64) -> Meter {
 
 fn keys(count: usize) -> Meter {
     Meter { text: format!("{count} {}", if count == 1 { "key" } else { "keys" }), ..Meter::default() }
+}
+
+/// How many of its Jobs run, and when the next will; its schedule.
+fn cron_job(own: &CronJob, now_unix_micros: i64) -> Meter {
+    let active = own.status.as_ref().and_then(|status| status.active.as_ref()).map_or(0, Vec::len);
+    let next = match next_run(own, now_unix_micros).map(|next| Civil::of(next.div_euclid(1_000_000))) {
+        Some(next) => format!("next {:02}:{:02}, {}", next.hour, next.minute, own.spec.schedule),
+        None if own.spec.suspend == Some(true) => "suspended".to_owned(),
+        None => own.spec.schedule.clone(),
+    };
+    match active {
+        0 => Meter { text: next, ..Meter::default() },
+        active => Meter { text: format!("{active} active, {next}"), tone: Tone::Moving, ..Meter::default() },
+    }
 }
 
 fn pod(object: &Object, now_unix_micros: i64) -> Meter {
@@ -119,10 +137,6 @@ pub fn of_fields(kind: &str, value: &Value) -> Meter {
                 _ => Tone::Moving,
             };
             Meter { text: format!("{done} of {of} succeeded{rest}"), done, of, tone, phase: None }
-        }
-        "CronJob" => {
-            let suspended = value.pointer("/spec/suspend").and_then(Value::as_bool) == Some(true);
-            word(if suspended { "suspended" } else { text("/spec/schedule") }, Tone::Idle)
         }
         "HorizontalPodAutoscaler" => {
             let (now, wanted) =
@@ -237,5 +251,26 @@ mod tests {
             Tone::Moving,
         );
         check("StorageClass", json!({}), "", Tone::Idle);
+    }
+
+    #[test]
+    fn a_cron_job_says_when_it_runs_next() {
+        let now = 1_767_225_600_000_000; // 2026-01-01T00:00:00Z
+        let told = |value: Value| cron_job(&serde_json::from_value(value).expect("a CronJob"), now);
+        let own = |more: Value| {
+            let mut value = json!({ "spec": { "schedule": "*/5 * * * *", "jobTemplate": {} } });
+            value["spec"].as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            value
+        };
+        assert_eq!(told(own(json!({}))).text, "next 00:05, */5 * * * *");
+        assert_eq!(
+            told(own(json!({ "timeZone": "Asia/Kolkata", "schedule": "0 6 * * *" }))).text,
+            "next 00:30, 0 6 * * *"
+        );
+        assert_eq!(told(own(json!({ "suspend": true }))).text, "suspended");
+        assert_eq!(told(own(json!({ "schedule": "0 0 31 2 *" }))).text, "0 0 31 2 *", "a day that never comes");
+        let mut busy = own(json!({}));
+        busy["status"] = json!({ "active": [{}] });
+        assert_eq!(told(busy).text, "1 active, next 00:05, */5 * * * *");
     }
 }

@@ -213,7 +213,8 @@ impl GraphReader {
                     continue;
                 }
                 let item = match earlier.get(&kv.key) {
-                    Some(item) if item.revision == kv.mod_revision => item.clone(),
+                    // When a CronJob runs next changes without a write.
+                    Some(item) if item.revision == kv.mod_revision && info.id != Kind::CronJob => item.clone(),
                     _ => Arc::new(Item {
                         object: kv.value.clone(),
                         key: kv.key.clone(),

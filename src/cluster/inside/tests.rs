@@ -338,6 +338,20 @@ fn a_kubelet_its_runtime_and_the_pod_agree() {
 }
 
 #[test]
+fn a_pod_shows_what_its_containers_wrote_last_over_all_their_runs() {
+    let mut session = session();
+    let talks = "apiVersion: v1\nkind: Pod\nmetadata: {name: talks}\nspec:\n  restartPolicy: OnFailure\n  containers:\n  - {name: main, image: busybox, command: [sh, -c, 'for i in $(seq 1 15); do echo line $i; done; exit 1']}\n";
+    kubectl(&mut session, "kubectl apply -f -", talks);
+    run(&mut session, 12);
+    let uid = session.snapshot().pods[0].uid.clone();
+    let inside = plain(&mut session, &Place::Pod(uid));
+    let log = sheet(&inside.sheets, "Log");
+    assert_eq!(log.total, 30, "two runs of fifteen lines");
+    let ends: Vec<_> = [&log.rows[0], &log.rows[19]].map(|row| row.cells[1..].join(" ")).to_vec();
+    assert_eq!((log.rows.len(), ends), (20, vec!["main 1 line 11".to_owned(), "main 2 line 15".to_owned()]));
+}
+
+#[test]
 fn a_crashing_container_keeps_its_history() {
     let mut session = session();
     let crash = "apiVersion: v1\nkind: Pod\nmetadata: {name: crash}\nspec:\n  containers:\n  - {name: main, image: busybox, command: [sh, -c, 'exit 3']}\n";

@@ -105,7 +105,8 @@ fn manage(turn: &Turn, set: &Object, revisions: &Revisions) -> Plan {
     let decision = view.decide();
     let wanted = identity::replicas(set.expect());
     let waits = decision.waits.map_or_else(String::new, |what| format!("; waits for {what}"));
-    let summary = format!("wants {wanted}, sees {} pods{waits}", pods.len());
+    let sees = if pods.len() == 1 { "1 pod".to_owned() } else { format!("{} pods", pods.len()) };
+    let summary = format!("wants {wanted}, sees {sees}{waits}");
     if !decision.steps.is_empty() {
         return Plan { then: Some(STATUS), error: decision.error, ..Plan::steps(summary, decision.steps) };
     }

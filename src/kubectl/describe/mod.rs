@@ -11,6 +11,7 @@ mod generic;
 mod node;
 mod plain;
 mod pod;
+mod quota;
 mod service;
 mod sets;
 mod storage;
@@ -41,13 +42,17 @@ pub fn describe(io: &mut Io<'_, '_>, info: &Info, show_events: bool) -> Result<S
         Some(Object::DaemonSet(set)) => sets::daemon_set(io, set, show_events),
         Some(Object::Deployment(deployment)) => workload::deployment(io, deployment, show_events),
         Some(Object::Job(job)) => batch::job(io, job, show_events),
+        Some(Object::LimitRange(own)) => Ok(quota::limit_range(own)),
         Some(Object::Namespace(namespace)) => plain::namespace(io, namespace),
         Some(Object::Node(node)) => node::describe(io, node, show_events),
         Some(Object::PersistentVolume(volume)) => storage::volume(io, volume, show_events),
         Some(Object::PersistentVolumeClaim(claim)) => claim::describe(io, claim, show_events),
         Some(Object::Pod(pod)) => pod::describe(io, pod, show_events),
+        Some(Object::PodDisruptionBudget(own)) => quota::budget(io, own, show_events),
+        Some(Object::PriorityClass(own)) => quota::priority_class(io, own, show_events),
         Some(Object::ReplicaSet(set)) => workload::replica_set(io, set, show_events),
         Some(Object::ReplicationController(own)) => sets::replication_controller(io, own, show_events),
+        Some(Object::ResourceQuota(own)) => Ok(quota::resource_quota(own)),
         Some(Object::Secret(secret)) => Ok(plain::secret(secret)),
         Some(Object::Service(service)) => service::describe(io, service, show_events),
         Some(Object::ServiceAccount(account)) => plain::service_account(io, account, show_events),

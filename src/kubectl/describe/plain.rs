@@ -1,9 +1,14 @@
 //! Kinds with little to tell: config maps, namespaces, secrets, service accounts.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::super::errors::Stop;
+use crate::api::{Method, Object, Request};
+
+use super::super::builder::{CHUNK, objects};
+use super::super::errors::{Stop, attempt};
 use super::super::io::Io;
 use super::events;
 use super::writer::Text;
@@ -34,9 +39,19 @@ pub fn config_map(io: &mut Io<'_, '_>, map: &ConfigMap, show_events: bool) -> Re
     Ok(text.aligned())
 }
 
-/// `NamespaceDescriber`. Quotas and limits are kinds this cluster does not have.
-pub fn namespace(_: &mut Io<'_, '_>, namespace: &Namespace) -> Result<String, Stop> {
+/// What a namespace has of a kind; a failure to list it means none.
+fn listed(io: &mut Io<'_, '_>, namespace: &str, plural: &str) -> Result<Vec<Arc<Object>>, Stop> {
+    let path = format!("/api/v1/namespaces/{namespace}/{plural}");
+    let listed = io.ask(|| Request::new(Method::Get, path.as_str()).with("limit", CHUNK));
+    Ok(attempt(listed)?.map(|response| objects(&response)).unwrap_or_default())
+}
+
+/// `NamespaceDescriber`.
+pub fn namespace(io: &mut Io<'_, '_>, namespace: &Namespace) -> Result<String, Stop> {
     let mut text = Text::default();
+    let name = namespace.metadata.name.as_deref().unwrap_or_default();
+    let quotas = listed(io, name, "resourcequotas")?;
+    let ranges = listed(io, name, "limitranges")?;
     head(&mut text, &namespace.metadata);
     let status = namespace.status.as_ref();
     text.field(0, "Status", status.and_then(|status| status.phase.as_deref()).unwrap_or_default());
@@ -58,8 +73,10 @@ pub fn namespace(_: &mut Io<'_, '_>, namespace: &Namespace) -> Result<String, St
             );
         }
     }
-    text.put(0, "\nNo resource quota.\n");
-    text.put(0, "\nNo LimitRange resource.\n");
+    text.put(0, "\n");
+    super::quota::quotas(&mut text, &quotas);
+    text.put(0, "\n");
+    super::quota::limit_ranges(&mut text, &ranges);
     Ok(text.aligned())
 }
 

@@ -2,6 +2,7 @@
 
 pub mod breaking;
 mod message;
+mod muster;
 mod objects;
 pub mod place;
 mod things;

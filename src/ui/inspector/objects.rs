@@ -9,6 +9,7 @@ use super::super::app::Ask;
 use super::super::controls::{icon, packet_mark};
 use super::super::screen::{ActDetail, EventDetail, ObjectDetail, Selection};
 use super::chain;
+use super::muster::muster;
 use super::place::marked;
 use super::things::{events, recent};
 
@@ -63,6 +64,7 @@ pub fn any_object(props: &ObjectProps) -> Html {
                 { links("owned by", &detail.owners) }
                 { links("owns", &detail.owned) }
             </dl>
+            if let Some(members) = &detail.muster { { muster(members, on_ask) } }
             { written(detail.written.as_ref(), on_ask) }
             <div class="sub"><h3>{ "Object" }</h3></div>
             { marked(&detail.text) }
