@@ -59,7 +59,7 @@ impl Config {
     /// The pod network of the node with this index: a /24 of 10.244.0.0/16, and on into 10.245.0.0/16 …
     pub fn pod_cidr(&self, index: u32) -> String {
         let block = index + 1;
-        format!("10.{}.{}.0/24", 244 + block / 256, block % 256)
+        format!("10.{}.{}.0/24", (244 + block / 256) % 256, block % 256)
     }
 
     /// The address of the node with this index.

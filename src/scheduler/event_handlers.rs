@@ -71,6 +71,7 @@ impl Scheduler {
                 let selector = new.and_then(|owner| selector_of(owner));
                 self.cache.set_owner(change.kind, change.key, selector);
             }
+            Kind::PodDisruptionBudget => self.cache.set_budget(change.key, change.new),
             Kind::Service => {
                 let spec = new.and_then(|service| service.expect::<Service>().spec.as_ref());
                 self.cache.set_service(change.key, spec.and_then(|spec| spec.selector.clone()));

@@ -23,6 +23,7 @@ mod record;
 mod recorder;
 mod resource;
 mod schedule_one;
+mod topology;
 mod volume_match;
 mod volumes;
 mod what_if;

@@ -121,6 +121,21 @@ impl PodInfo {
             || !self.preferred_anti_affinity.is_empty()
     }
 
+    /// Whether another has the same terms.
+    pub fn same_terms(&self, other: &PodInfo) -> bool {
+        self.required_affinity == other.required_affinity
+            && self.required_anti_affinity == other.required_anti_affinity
+            && self.preferred_affinity == other.preferred_affinity
+            && self.preferred_anti_affinity == other.preferred_anti_affinity
+    }
+
+    /// The topology keys of its terms.
+    pub fn topology_keys(&self) -> impl Iterator<Item = &str> {
+        let hard = self.required_affinity.iter().chain(&self.required_anti_affinity);
+        let soft = self.preferred_affinity.iter().chain(&self.preferred_anti_affinity).map(|(_, term)| term);
+        hard.chain(soft).map(|term| term.topology_key.as_str())
+    }
+
     /// Its labels.
     pub fn labels(&self) -> &Labels {
         self.pod().metadata.labels.as_ref().unwrap_or(&NO_LABELS)

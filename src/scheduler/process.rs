@@ -70,13 +70,14 @@ pub(super) mod token {
 }
 
 /// What it watches besides pods: nodes, and what the plugins read.
-const OTHERS: [Kind; 12] = [
+const OTHERS: [Kind; 13] = [
     Kind::CSIDriver,
     Kind::CSINode,
     Kind::Namespace,
     Kind::Node,
     Kind::PersistentVolume,
     Kind::PersistentVolumeClaim,
+    Kind::PodDisruptionBudget,
     Kind::ReplicaSet,
     Kind::ReplicationController,
     Kind::Service,
@@ -97,7 +98,7 @@ pub struct Scheduler {
     pub(super) calls: Calls<Purpose>,
     pub(super) pods: Informer,
     /// `OTHERS`: nodes, and what the plugins read besides.
-    others: [Informer; 12],
+    others: [Informer; 13],
     leader: Option<LeaderElector>,
     pub(super) cache: Cache,
     pub(super) queue: SchedulingQueue,
@@ -234,6 +235,7 @@ impl Scheduler {
 
     fn begin_cycle(&mut self, ctx: &mut Ctx<'_, Message>, queued: QueuedPod) {
         self.cache.order();
+        self.cache.keep_topologies(&queued.pod);
         let profile = self.profiles.of(&queued.pod);
         let own = profile.percentage_of_nodes_to_score();
         let limits = Limits {

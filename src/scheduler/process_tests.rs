@@ -577,3 +577,23 @@ fn a_provisioner_that_gives_up_sends_the_pod_back() {
     world.run(5_000);
     assert_eq!(world.record("user").attempt, 2, "it is tried again after its back-off");
 }
+
+#[test]
+fn preemption_spares_pods_that_a_budget_protects() {
+    let mut world = World::new(1, &[node("node-a", "1"), node("node-b", "1")]);
+    for (name, at) in [("kept", "node-a"), ("free", "node-b")] {
+        let mut low = pod(name, "800m");
+        low["metadata"]["labels"] = json!({ "app": name });
+        low["spec"]["nodeName"] = json!(at);
+        world.put(&low);
+    }
+    world.put(&json!({ "kind": "PodDisruptionBudget", "metadata": { "name": "pdb", "namespace": "default" },
+        "spec": { "selector": { "matchLabels": { "app": "kept" } } }, "status": { "disruptionsAllowed": 0 } }));
+    world.run(1_000);
+    let mut high = pod("high", "800m");
+    high["spec"]["priority"] = json!(100);
+    world.put(&high);
+    world.run(1_000);
+    let deleted: Vec<&String> = world.server().writes.iter().filter(|write| write.starts_with("delete")).collect();
+    assert_eq!(deleted, ["delete /api/v1/namespaces/default/pods/free"]);
+}

@@ -3,19 +3,22 @@
 //! Pods that say nothing about it and belong to a Service or a set are spread by upstream's system
 //! defaults, or by those of the configuration.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::{Node, Pod, TopologySpreadConstraint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as MetaLabelSelector;
 
 use crate::api::Kind;
 use crate::api::node_selector::RequiredNodeAffinity;
 use crate::api::selectors::LabelSelector;
-use crate::sim::persistent::{OrdMap, OrdSet};
+use crate::sim::persistent::OrdSet;
 
 use super::super::cache::{Cache, Labels};
 use super::super::cluster_event::{ClusterEvent, EventResource, action};
 use super::super::framework::{Code, CycleState, MAX_NODE_SCORE, Plugin, Point, PreFilter, Rejection, Verdict};
 use super::super::node_info::NodeInfo;
 use super::super::pod_info::{PodInfo, node_name};
+use super::super::topology::{Counts, Topology, add_all};
 use super::taint_toleration::untolerated;
 
 /// The plugin's name.
@@ -99,15 +102,15 @@ impl Constraint {
 /// The two topologies with the fewest pods (`criticalPaths`): enough to know the minimum while pods are
 /// taken from one topology at a time.
 #[derive(Clone, Debug)]
-struct CriticalPaths([(String, i64); 2]);
+struct CriticalPaths([(Arc<str>, i64); 2]);
 
 impl CriticalPaths {
     fn new() -> Self {
-        let none = (String::new(), i64::from(i32::MAX));
+        let none = (Arc::from(""), i64::from(i32::MAX));
         CriticalPaths([none.clone(), none])
     }
 
-    fn update(&mut self, value: &str, count: i64) {
+    fn update(&mut self, value: &Arc<str>, count: i64) {
         let paths = &mut self.0;
         if let Some(held) = paths.iter_mut().find(|(held, _)| held == value) {
             held.1 = count;
@@ -116,9 +119,9 @@ impl CriticalPaths {
             }
         } else if count < paths[0].1 {
             paths.swap(0, 1);
-            paths[0] = (value.to_owned(), count);
+            paths[0] = (value.clone(), count);
         } else if count < paths[1].1 {
-            paths[1] = (value.to_owned(), count);
+            paths[1] = (value.clone(), count);
         }
     }
 }
@@ -127,7 +130,10 @@ impl CriticalPaths {
 #[derive(Clone, Debug)]
 struct Spread {
     constraints: Vec<Constraint>,
-    counts: Vec<OrdMap<String, i64>>,
+    /// Pods by topology; one without any may be missing.
+    counts: Vec<Counts>,
+    /// How many topologies there are.
+    domains: Vec<usize>,
     critical: Vec<CriticalPaths>,
 }
 
@@ -136,7 +142,7 @@ impl Spread {
     fn skew(&self, index: usize, value: &str, pod: &PodInfo) -> i64 {
         let (constraint, counts) = (&self.constraints[index], &self.counts[index]);
         // Fewer topologies than asked for: as if there were an empty one.
-        let few = counts.len() < constraint.min_domains;
+        let few = self.domains[index] < constraint.min_domains;
         let fewest = if few { 0 } else { self.critical[index].0[0].1 };
         let itself = i64::from(constraint.selector.matches(pod.labels()));
         counts.get(value).copied().unwrap_or(0) + itself - fewest
@@ -150,9 +156,10 @@ impl Spread {
         for (index, constraint) in self.constraints.iter().enumerate() {
             let Some(value) = node.label(&constraint.topology_key) else { continue };
             if constraint.selector.matches(other.labels()) && constraint.includes(pod, node, &wanted) {
-                let count = self.counts[index].entry(value.to_owned()).or_default();
-                *count += amount;
-                self.critical[index].update(value, *count);
+                let value: Arc<str> = Arc::from(value);
+                let count = self.counts[index].get(&value).copied().unwrap_or(0) + amount;
+                self.counts[index].insert(value.clone(), count);
+                self.critical[index].update(&value, count);
             }
         }
     }
@@ -162,8 +169,8 @@ impl Spread {
 #[derive(Clone, Debug)]
 struct Soft {
     constraints: Vec<Constraint>,
-    ignored: OrdSet<std::sync::Arc<str>>,
-    counts: Vec<OrdMap<String, i64>>,
+    ignored: OrdSet<Arc<str>>,
+    counts: Vec<Counts>,
     weights: Vec<f64>,
 }
 
@@ -245,6 +252,68 @@ fn default_selector(pod: &PodInfo, cache: &Cache) -> Option<MetaLabelSelector> {
     Some(MetaLabelSelector { match_labels: Some(match_labels), match_expressions: Some(match_expressions) })
 }
 
+/// Whether every node counts for a constraint that has the topology.
+fn counts_all(constraint: &Constraint, wanted: &RequiredNodeAffinity) -> bool {
+    (!constraint.honor_affinity || wanted.is_empty()) && !constraint.honor_taints
+}
+
+/// The pods of the label sets that a constraint speaks of, by topology, as the cache keeps them.
+fn kept_counts(constraint: &Constraint, topology: &Topology) -> Counts {
+    let mut counts = Counts::new();
+    for set in constraint.matching.iter().filter_map(|set| topology.of_set(*set)) {
+        add_all(&mut counts, set, 1);
+    }
+    counts
+}
+
+/// The state read off what the cache keeps; `None` where nodes have to be looked at one by one.
+fn kept(constraints: &[Constraint], pod: &PodInfo, cache: &Cache) -> Option<Spread> {
+    let wanted = RequiredNodeAffinity::of(pod.spec());
+    let mut spread =
+        Spread { constraints: constraints.to_vec(), counts: Vec::new(), domains: Vec::new(), critical: Vec::new() };
+    for constraint in constraints {
+        let topology = cache.topologies().get(&constraint.topology_key)?;
+        if topology.labelled != cache.len() || !counts_all(constraint, &wanted) {
+            return None;
+        }
+        let counts = kept_counts(constraint, topology);
+        let mut paths = CriticalPaths::new();
+        let mut held = counts.iter().peekable();
+        for value in topology.nodes.keys() {
+            // Both are in order: a value without pods is passed over in the counts.
+            let count = held.next_if(|(other, _)| *other == value).map_or(0, |(_, count)| *count);
+            paths.update(value, count);
+        }
+        spread.domains.push(topology.nodes.len());
+        spread.counts.push(counts);
+        spread.critical.push(paths);
+    }
+    Some(spread)
+}
+
+/// The state from one node after the other.
+fn counted(constraints: &[Constraint], pod: &PodInfo, cache: &Cache) -> Spread {
+    let wanted = RequiredNodeAffinity::of(pod.spec());
+    let mut counts = vec![Counts::new(); constraints.len()];
+    for node in cache.nodes().filter(|node| has_all(node, constraints)) {
+        for (constraint, counts) in constraints.iter().zip(&mut counts) {
+            if let Some(value) = node.label(&constraint.topology_key)
+                && constraint.includes(pod, node, &wanted)
+            {
+                *counts.entry(Arc::from(value)).or_insert(0) += constraint.count(node);
+            }
+        }
+    }
+    let critical = counts.iter().map(|counts| {
+        let mut paths = CriticalPaths::new();
+        counts.iter().for_each(|(value, count)| paths.update(value, *count));
+        paths
+    });
+    let critical = critical.collect();
+    let domains = counts.iter().map(Counts::len).collect();
+    Spread { constraints: constraints.to_vec(), counts, domains, critical }
+}
+
 impl Plugin for PodTopologySpread {
     fn name(&self) -> &'static str {
         NAME
@@ -261,24 +330,8 @@ impl Plugin for PodTopologySpread {
         if constraints.is_empty() {
             return Ok(PreFilter::Skip);
         }
-        let wanted = RequiredNodeAffinity::of(pod.spec());
-        let mut counts = vec![OrdMap::new(); constraints.len()];
-        for node in cache.nodes().filter(|node| has_all(node, &constraints)) {
-            for (constraint, counts) in constraints.iter().zip(&mut counts) {
-                if let Some(value) = node.label(&constraint.topology_key)
-                    && constraint.includes(pod, node, &wanted)
-                {
-                    *counts.entry(value.to_owned()).or_insert(0) += constraint.count(node);
-                }
-            }
-        }
-        let critical = counts.iter().map(|counts| {
-            let mut paths = CriticalPaths::new();
-            counts.iter().for_each(|(value, count)| paths.update(value, *count));
-            paths
-        });
-        let critical = critical.collect();
-        state.write(NAME, Spread { constraints, counts, critical });
+        let spread = kept(&constraints, pod, cache).unwrap_or_else(|| counted(&constraints, pod, cache));
+        state.write(NAME, spread);
         Ok(PreFilter::AllNodes)
     }
 
@@ -333,7 +386,7 @@ impl Plugin for PodTopologySpread {
         // The system's defaults spread over nodes even where nodes have no zone.
         let require_all = explicit || !self.args.system_defaulting;
         let mut soft = Soft {
-            counts: vec![OrdMap::new(); constraints.len()],
+            counts: vec![Counts::new(); constraints.len()],
             ignored: OrdSet::new(),
             weights: vec![],
             constraints,
@@ -348,7 +401,7 @@ impl Plugin for PodTopologySpread {
             for (index, constraint) in zonal {
                 match node.label(&constraint.topology_key) {
                     Some(value) if soft.counts[index].contains_key(value) => {}
-                    Some(value) => drop(soft.counts[index].insert(value.to_owned(), 0)),
+                    Some(value) => drop(soft.counts[index].insert(Arc::from(value), 0)),
                     None => unlabelled[index] = true,
                 }
             }
@@ -456,15 +509,36 @@ fn node_may_help(constraints: &[Constraint], event: &ClusterEvent) -> bool {
 impl Soft {
     /// Counts the pods of every topology that a candidate node is in, over all nodes.
     fn count_topologies(&mut self, pod: &PodInfo, cache: &Cache, require_all: bool) {
-        if self.counts.iter().all(OrdMap::is_empty) {
+        if self.counts.iter().all(Counts::is_empty) {
             return;
         }
         let wanted = RequiredNodeAffinity::of(pod.spec());
+        let mut left: Vec<usize> = Vec::new();
+        for (index, constraint) in self.constraints.iter().enumerate() {
+            let topology = cache.topologies().get(&constraint.topology_key).filter(|_| counts_all(constraint, &wanted));
+            match topology.filter(|topology| !require_all || topology.labelled == cache.len()) {
+                // With other constraints that leave nodes out, each node has to be looked at.
+                Some(topology) if !require_all || self.constraints.len() == 1 => {
+                    let kept = kept_counts(constraint, topology);
+                    for (value, count) in self.counts[index].iter_mut() {
+                        *count = kept.get(value).copied().unwrap_or(0);
+                    }
+                }
+                _ if constraint.per_node() => {}
+                _ => left.push(index),
+            }
+        }
+        if left.is_empty() {
+            return;
+        }
         for node in cache.nodes() {
             if require_all && !has_all(node, &self.constraints) {
                 continue;
             }
-            for (constraint, counts) in self.constraints.iter().zip(&mut self.counts) {
+            for (index, (constraint, counts)) in self.constraints.iter().zip(&mut self.counts).enumerate() {
+                if !left.contains(&index) {
+                    continue;
+                }
                 if let Some(value) = node.label(&constraint.topology_key)
                     && let Some(count) = counts.get_mut(value)
                     && constraint.includes(pod, node, &wanted)
