@@ -100,6 +100,45 @@ const thousand = async () => {
   row("longest frame while 1,000 replicas come up at 10×, scripting", "≤ 16 ms", `${ms(frames.longest)}, ${frames.over} of ${frames.count} over 16 ms`);
 };
 
+// Thirty Deployments of 1,000 on 1,000 nodes. How much memory the module takes is read off its own memory, which only
+// grows.
+const many = async () => {
+  const found = await on("?paused&nodes=1000", async (page) => {
+    await page.addInitScript(() => {
+      for (const name of ["instantiate", "instantiateStreaming"]) {
+        const real = WebAssembly[name];
+        WebAssembly[name] = async (...given) => {
+          const made = await real.apply(WebAssembly, given);
+          window.benchMemory = (made.instance ?? made).exports.memory;
+          return made;
+        };
+      }
+    });
+    await page.reload();
+    await page.waitForFunction(() => window.kubarium?.ready);
+    return page.evaluate(async (texts) => {
+      const k = window.kubarium;
+      await k.ready;
+      const from = k.now();
+      const begun = performance.now();
+      window.benchLongest = 0;
+      const look = () => {
+        window.benchLongest = Math.max(window.benchLongest, k.stats().frameMs);
+        requestAnimationFrame(look);
+      };
+      requestAnimationFrame(look);
+      for (const text of texts) await k.kubectl("apply -f -", text);
+      while (k.stats().podsRunning < 30_000) {
+        await k.run({ forMs: 1_000 });
+        if (k.now() - from > 1_800_000) throw new Error("30,000 pods did not become Ready");
+      }
+      const mib = (window.benchMemory?.buffer.byteLength ?? 0) / 1_048_576;
+      return { wall: performance.now() - begun, simulated: k.now() - from, mib, longest: window.benchLongest };
+    }, Array.from({ length: 30 }, (_, index) => deployment(1_000).replaceAll("web", `web-${index}`)));
+  });
+  row("1,000 nodes, 30,000 pods, apply → all Ready", "", `${(found.wall / 1_000).toFixed(0)} s wall, ${(found.simulated / 1_000).toFixed(0)} s simulated, ${found.mib.toFixed(0)} MiB, longest frame ${ms(found.longest)}`);
+};
+
 // Every kubelet watches Services: one that is created leaves the API server as one watch event a node. Lines typed
 // at one moment run side by side.
 const packets = async () => {
@@ -224,7 +263,7 @@ const resting = async () => {
 };
 
 // A row alone, while it is worked on: `node tests/page/bench.mjs packets`.
-const all = { opening, kernel, thousand, idle, packets, layout, seeking, pressing, resting };
+const all = { opening, kernel, thousand, many, idle, packets, layout, seeking, pressing, resting };
 const asked = process.argv.slice(2);
 try {
   for (const measure of asked.length > 0 ? asked.map((name) => all[name]) : Object.values(all)) await measure();
