@@ -6,8 +6,12 @@ use crate::api::{Kind, Message, Method, ObjectKey};
 use crate::cluster::{Command, Config, Session, SessionFile};
 use crate::sim::Record;
 
+/// A cluster in which the first machine leads. Who is first is chance: a seed is looked for by which it is.
 fn session(control_planes: u32) -> Session {
-    Session::ready(Config { control_planes, nodes: 2, ..Config::default() })
+    let ready = |seed| Session::ready(Config { seed, control_planes, nodes: 2, ..Config::default() });
+    let first = ("control-plane".to_owned(), "control-plane".to_owned());
+    let found = (1..20).map(ready).find(|session| holders(session) == first);
+    found.expect("one of twenty seeds lets the first machine lead")
 }
 
 fn run(session: &mut Session, seconds: u64) {
