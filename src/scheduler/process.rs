@@ -403,7 +403,7 @@ impl Scheduler {
     fn informers(&mut self) -> impl Iterator<Item = (u64, &mut Informer)> {
         let life = u64::from(self.life) << 32;
         let others = self.others.iter_mut().enumerate();
-        let others = others.map(move |(index, informer)| (life | token::OTHERS + index as u64, informer));
+        let others = others.map(move |(index, informer)| (life | (token::OTHERS + index as u64), informer));
         std::iter::once((life | token::PODS, &mut self.pods)).chain(others)
     }
 
