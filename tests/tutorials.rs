@@ -25,6 +25,8 @@ const ROWS: &[Row] = &[
     Row("k8s-examples/web/guestbook/all-in-one/guestbook-all-in-one.yaml", 90, "endpointslice -l kubernetes.io/service-name=frontend --for=jsonpath={.endpoints[2].conditions.ready}=true"),
     Row("k8s-examples/web/guestbook/legacy/redis-master-controller.yaml", 60, "rc/redis-master --for=jsonpath={.status.readyReplicas}=1"),
     Row("k8s-examples/web/guestbook/legacy/redis-replica-controller.yaml", 60, "rc/redis-replica --for=jsonpath={.status.readyReplicas}=2"),
+    Row("k8s-examples/_archived/storage/minio/minio-standalone-pvc.yaml", 60, "pvc/minio-pv-claim --for=jsonpath={.status.phase}=Pending"),
+    Row("k8s-examples/databases/cassandra/cassandra-statefulset.yaml", 60, "pvc/cassandra-data-cassandra-0 --for=jsonpath={.status.phase}=Pending"),
     Row("k8s-website/admin/dns/busybox.yaml", 60, "pod/busybox --for=condition=Ready"),
     Row("k8s-website/admin/dns/dnsutils.yaml", 60, "pod/dnsutils --for=condition=Ready"),
     Row("k8s-website/admin/logging/two-files-counter-pod-streaming-sidecar.yaml", 60, "pod/counter --for=condition=Ready"),
@@ -48,6 +50,10 @@ const ROWS: &[Row] = &[
     Row("k8s-website/application/ssa/nginx-deployment-no-replicas.yaml", 60, "deployment/nginx-deployment --for=condition=Available"),
     Row("k8s-website/application/ssa/nginx-deployment.yaml", 60, "deployment/nginx-deployment --for=jsonpath={.status.readyReplicas}=1"),
     Row("k8s-website/application/update_deployment.yaml", 60, "deployment/nginx-deployment --for=jsonpath={.status.availableReplicas}=1"),
+    Row("k8s-website/application/web/web-parallel.yaml", 90, "statefulset/web --for=jsonpath={.status.readyReplicas}=2"),
+    Row("k8s-website/application/web/web-parallel.yaml", 90, "kubectl rollout status sts/web --timeout=60s; kubectl delete pod web-0; kubectl rollout status sts/web --timeout=60s; pvc/www-web-0 pvc/www-web-1 --for=jsonpath={.status.phase}=Bound"),
+    Row("k8s-website/application/wordpress/wordpress-deployment.yaml", 120, "^kubectl create secret generic mysql-pass --from-literal=password=x; deployment/wordpress --for=condition=Available"),
+    Row("k8s-website/application/zookeeper/zookeeper.yaml", 60, "kubectl wait sts/zk --for=jsonpath={.status.replicas}=1 --timeout=30s; pvc/datadir-zk-0 --for=jsonpath={.status.phase}=Bound"),
     Row("k8s-website/controllers/fluentd-daemonset.yaml", 90, "-n kube-system daemonset/fluentd-elasticsearch --for=jsonpath={.status.numberReady}=3"),
     Row("k8s-website/controllers/fluentd-daemonset.yaml", 120, "kubectl -n kube-system rollout status ds/fluentd-elasticsearch; kubectl -n kube-system rollout restart ds/fluentd-elasticsearch; kubectl -n kube-system rollout status ds/fluentd-elasticsearch"),
     Row("k8s-website/controllers/job-pod-failure-policy-example.yaml", 90, "job/job-pod-failure-policy-example --for=condition=Failed"),
@@ -83,6 +89,8 @@ const ROWS: &[Row] = &[
     Row("k8s-website/pods/resource/extended-resource-pod.yaml", 10, "pod/extended-resource-demo {unschedulable}='0/3 nodes are available: 3 Insufficient example.com/dongle. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.'"),
     Row("k8s-website/pods/resource/memory-request-limit-3.yaml", 10, "^kubectl create namespace mem-example; -n mem-example pod/memory-demo-3 {unschedulable}='0/3 nodes are available: 3 Insufficient memory. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.'"),
     Row("k8s-website/pods/simple-pod.yaml", 60, "pod/nginx --for=condition=Ready"),
+    Row("k8s-website/pods/storage/pv-volume.yaml", 10, "pv/task-pv-volume --for=jsonpath={.status.phase}=Available"),
+    Row("k8s-website/pods/storage/redis.yaml", 60, "pod/redis --for=condition=Ready"),
     Row("k8s-website/pods/topology-spread-constraints/two-constraints.yaml", 10, "pod/mypod {unschedulable}='0/3 nodes are available: 3 node(s) didn'\"'\"'t match pod topology spread constraints (missing required label). no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.'"),
     Row("k8s-website/pods/topology-spread-constraints/two-constraints.yaml", 60, "kubectl label nodes --all zone=zoneA node=node1; pod/mypod --for=condition=Ready"),
     Row("k8s-website/service/access/backend-deployment.yaml", 60, "deployment/backend --for=jsonpath={.status.readyReplicas}=3"),
@@ -90,6 +98,9 @@ const ROWS: &[Row] = &[
     Row("k8s-website/service/explore-graceful-termination-nginx.yaml", 60, "^kubectl create deployment nginx --image=nginx --replicas=2; endpointslice -l kubernetes.io/service-name=nginx-service --for=jsonpath={.endpoints[1].conditions.serving}=true"),
     Row("k8s-website/service/nginx-service.yaml", 60, "^kubectl create deployment nginx --image=nginx --replicas=3; endpointslice -l kubernetes.io/service-name=nginx-service --for=jsonpath={.endpoints[2].conditions.ready}=true"),
     Row("k8s-website/service/networking/curlpod.yaml", 90, "^kubectl create secret generic nginxsecret --from-literal=tls.crt=x; deployment/curl-deployment --for=condition=Available"),
+    Row("k8s-website/storage/storageclass-low-latency.yaml", 10, "kubectl get sc low-latency"),
+    Row("k8s-website/storage/storageclass/storageclass-azure-file.yaml", 10, "kubectl get sc azurefile"),
+    Row("kube-state-metrics/tests/manifests/persistentvolume.yaml", 10, "pv/persistentvolume --for=jsonpath={.status.phase}=Available"),
 ];
 
 fn manifests() -> PathBuf {

@@ -203,6 +203,15 @@ pub enum CriRequest {
         host_path: Arc<str>,
         files: Arc<BTreeMap<String, String>>,
     },
+    /// Makes a disk ready for the pods of the node. (A real kubelet asks the CSI driver: `NodeStageVolume` and
+    /// `NodePublishVolume`.)
+    StageVolume {
+        disk: Arc<str>,
+    },
+    /// Takes it away again. (`NodeUnpublishVolume` and `NodeUnstageVolume`.)
+    UnstageVolume {
+        disk: Arc<str>,
+    },
     /// `GetContainerEvents`: from now on, a `ContainerEvent` for every change.
     GetContainerEvents,
     /// CPU, memory and disk now: `ListContainerStats`.
@@ -367,6 +376,8 @@ impl CriRequest {
             CriRequest::ReadLog { .. } => "ReadLog",
             CriRequest::CloseLog { .. } => "CloseLog",
             CriRequest::WriteVolume { .. } => "WriteVolume",
+            CriRequest::StageVolume { .. } => "NodeStageVolume",
+            CriRequest::UnstageVolume { .. } => "NodeUnstageVolume",
             CriRequest::GetContainerEvents => "GetContainerEvents",
             CriRequest::ListContainerStats => "ListContainerStats",
             CriRequest::ImageFsInfo => "ImageFsInfo",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::sim::{Payload, TraceHash};
 
 use super::cri::{CriMessage, CriRequest, CriResponse};
+use super::disk::DiskMessage;
 use super::etcd::{EtcdMessage, EtcdRequest, EtcdResponse};
 use super::http::{Body, CallId, Request, Response, WatchEvent};
 
@@ -41,6 +42,7 @@ pub enum Message {
     },
     Etcd(EtcdMessage),
     Cri(CriMessage),
+    Disk(DiskMessage),
     /// A line typed at the kubectl prompt, with what stands on its standard input.
     Line {
         line: Arc<str>,
@@ -77,6 +79,10 @@ impl Payload for Message {
             Message::Cancel { call } => hash.number(6 << 56 | call.0),
             Message::Etcd(message) => fold_etcd(message, hash),
             Message::Cri(message) => fold_cri(message, hash),
+            Message::Disk(message) => {
+                hash.number(11 << 56);
+                message.fold(hash);
+            }
             Message::Line { line, stdin } => {
                 hash.number(9 << 56);
                 hash.text(line);

@@ -5,6 +5,7 @@ pub mod cri;
 pub mod cron;
 pub mod decode;
 pub mod defaults;
+pub mod disk;
 pub mod duration;
 pub mod etcd;
 pub mod events_conversion;
@@ -27,6 +28,7 @@ pub mod taints;
 pub mod time;
 pub mod timezone;
 pub mod validation;
+pub mod volumes;
 
 pub use http::{Body, CallId, Method, Request, Response, WatchEvent, WatchType};
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};

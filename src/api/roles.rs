@@ -16,6 +16,8 @@ pub enum Role {
     Kubelet,
     Runtime,
     Scheduler,
+    /// The controller of the CSI driver, with its storage.
+    Storage,
 }
 
 impl Role {
@@ -29,6 +31,7 @@ impl Role {
         Role::Kubelet,
         Role::Runtime,
         Role::Scheduler,
+        Role::Storage,
     ];
 
     /// The component's name.
@@ -42,6 +45,7 @@ impl Role {
             Role::Kubelet => "kubelet",
             Role::Runtime => "containerd",
             Role::Scheduler => "kube-scheduler",
+            Role::Storage => "csi-driver",
         }
     }
 
@@ -80,7 +84,9 @@ pub const EDGES: &[Edge] = &[
     edge(Role::Kubectl, Role::ApiServer, Protocol::Http, 2_000, 1_000),
     edge(Role::Kubelet, Role::ApiServer, Protocol::Http, 1_000, 500),
     edge(Role::Kubelet, Role::Runtime, Protocol::Grpc, 100, 50),
+    edge(Role::Runtime, Role::Storage, Protocol::Grpc, 500, 200),
     edge(Role::Scheduler, Role::ApiServer, Protocol::Http, 500, 300),
+    edge(Role::Storage, Role::ApiServer, Protocol::Http, 500, 300),
 ];
 
 /// The link between two roles by `EDGES`, whichever way round.

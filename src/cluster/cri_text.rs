@@ -128,6 +128,7 @@ fn of_request(out: &mut Text, request: &CriRequest) {
             out.flag("follow", options.follow);
         }
         CriRequest::CloseLog { call } => out.size("call", *call),
+        CriRequest::StageVolume { disk } | CriRequest::UnstageVolume { disk } => out.field("volume_id", disk),
         CriRequest::WriteVolume { host_path, files } => {
             out.field("host_path", host_path);
             out.list("file", files.keys().map(String::as_str));

@@ -4,14 +4,25 @@
 use serde_json::{Map, Value};
 
 use crate::api::decode::yaml_writer;
+use crate::api::disk::DRIVER;
+use crate::api::volumes::{PROVISIONED_BY, annotated};
 use crate::api::{KINDS, KindInfo, Object};
 use crate::sim::Order;
 
 use super::session::Session;
 
 /// Kinds that the cluster keeps for itself.
-const OWN_KINDS: [&str; 8] =
-    ["Binding", "ControllerRevision", "Endpoints", "EndpointSlice", "Event", "Lease", "Node", "VolumeAttachment"];
+const OWN_KINDS: [&str; 9] = [
+    "Binding",
+    "CSINode",
+    "ControllerRevision",
+    "Endpoints",
+    "EndpointSlice",
+    "Event",
+    "Lease",
+    "Node",
+    "VolumeAttachment",
+];
 /// What others refer to comes first; every kind that is not named comes last.
 const ORDER: [&str; 10] = [
     "Namespace",
@@ -35,7 +46,12 @@ const OWN_ANNOTATIONS: [&str; 4] = [
     "kubernetes.io/service-account.uid",
 ];
 /// Prefixes of labels and annotations that the volume and job controllers write.
-const OWN_PREFIXES: [&str; 3] = ["pv.kubernetes.io/", "volume.kubernetes.io/", "batch.kubernetes.io/"];
+const OWN_PREFIXES: [&str; 4] = [
+    "pv.kubernetes.io/",
+    "volume.kubernetes.io/",
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "batch.kubernetes.io/",
+];
 
 /// All of them as one YAML stream, and how many there are.
 pub fn export_objects(session: &Session) -> (String, usize) {
@@ -61,6 +77,10 @@ fn is_authored(kind: &str, object: &Object) -> bool {
         "Namespace" => object.name() == "default" || object.name().starts_with("kube-"),
         "ServiceAccount" => object.name() == "default",
         "ConfigMap" => object.name() == "kube-root-ca.crt",
+        "CSIDriver" => object.name() == DRIVER,
+        "StorageClass" => object.name() == "standard",
+        // A claim gets another.
+        "PersistentVolume" => annotated(meta, PROVISIONED_BY),
         "Service" => object.name() == "kubernetes" && object.namespace() == "default",
         "PriorityClass" | "FlowSchema" | "PriorityLevelConfiguration" => {
             object.name().starts_with("system-")

@@ -28,11 +28,12 @@ fn links(session: &Session) -> Vec<String> {
 fn groups_are_cut_wire_by_wire() {
     let mut session = session();
     session.apply(Command::Inject { fault: cut("node-a", "*") });
-    assert_eq!(links(&session), ["kube-apiserver cut kubelet/node-a"], "its own runtime stays in reach");
+    let both = ["kube-apiserver cut kubelet/node-a", "csi-driver cut containerd/node-a"];
+    assert_eq!(links(&session), both, "its own runtime stays in reach");
     session.apply(Command::Inject { fault: cut("nodes", "kube-apiserver") });
-    assert_eq!(session.world().kernel().faults().len(), 2);
+    assert_eq!(session.world().kernel().faults().len(), 3);
     session.apply(Command::Lift { fault: cut("nodes", "kube-apiserver") });
-    assert_eq!(links(&session), ["kube-apiserver cut kubelet/node-a"], "another fault still lies on it");
+    assert_eq!(links(&session), both, "another fault still lies on it");
     session.apply(Command::Lift { fault: cut("node-a", "*") });
     assert!(session.world().kernel().faults().is_empty());
     session.apply(Command::Inject { fault: cut("etcd", "kubectl") });

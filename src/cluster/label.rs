@@ -115,6 +115,7 @@ pub fn label(message: &Message, request: Option<&Request>) -> (FlightKind, Label
         Message::Cancel { .. } => (FlightKind::Request, Label::new("cancel", "")),
         Message::Etcd(message) => (FlightKind::Grpc, etcd_label(message)),
         Message::Cri(message) => (FlightKind::Grpc, cri_label(message)),
+        Message::Disk(message) => (FlightKind::Grpc, Label::new(message.method(), short_name(message.disk()))),
         Message::Line { line, .. } => (FlightKind::Request, Label::new("$", line.clone())),
         Message::Control(text) => (FlightKind::Request, Label::new("control", text.clone())),
     }

@@ -24,6 +24,7 @@ pub mod muster;
 mod session;
 mod session_file;
 mod snapshot;
+pub mod storage;
 mod trace_lines;
 mod versions;
 mod views;

@@ -231,6 +231,10 @@ impl World {
                 facts.extend(self.leadership(own.leads()));
                 facts
             }
+            Role::Storage => {
+                let (disks, used) = self.csi_driver().counts();
+                vec![fact("disks", disks as u64), fact("in use", used as u64)]
+            }
             Role::Runtime if few => {
                 let runtime: Option<&Runtime> = self.kernel().inspect(process);
                 runtime.map(|runtime| fact("sandboxes", runtime.counts().0 as u64)).into_iter().collect()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::etcd::KeyValue;
 use crate::api::{CallId, Kind, Message, Object, ObjectKey, Role, roles};
 use crate::apiserver::ApiServer;
-use crate::controllers::ControllerManager;
+use crate::controllers::{ControllerManager, CsiDriver};
 use crate::cri::{Runtime, RuntimeConfig};
 use crate::etcd::Etcd;
 use crate::kubectl::Kubectl;
@@ -43,6 +43,7 @@ struct Processes {
     apiserver: ProcessId,
     kubectl: ProcessId,
     client: ProcessId,
+    csi_driver: ProcessId,
 }
 
 impl World {
@@ -66,13 +67,14 @@ impl World {
         let scheduler = kernel.add("kube-scheduler", Role::Scheduler.as_str(), scheduler);
         let kubectl = kernel.add("kubectl", Role::Kubectl.as_str(), Box::new(Kubectl::new(apiserver)));
         let client = kernel.add("client", Role::Client.as_str(), Box::new(Gateway::new(apiserver)));
+        let csi_driver = kernel.add("csi-driver", Role::Storage.as_str(), Box::new(CsiDriver::new(apiserver)));
         for index in 0..config.nodes {
-            add_node(&mut kernel, config, index, apiserver);
+            add_node(&mut kernel, config, index, apiserver, csi_driver);
         }
         // Last, so that a cluster without them is what it was before there were any.
         let mut members = vec![(controller_manager, scheduler)];
         members.extend(config.hosts()[1..].iter().map(|host| add_standby(&mut kernel, config, host, apiserver)));
-        let processes = Processes { etcd, apiserver, kubectl, client };
+        let processes = Processes { etcd, apiserver, kubectl, client, csi_driver };
         let members = Arc::from(members);
         World { kernel, processes, members, last_call: 0, last_applied: Applied::default(), standing: Arc::default() }
     }
@@ -122,6 +124,11 @@ impl World {
     /// The API server, for reading its caches and watches.
     pub fn apiserver(&self) -> &ApiServer {
         self.kernel.inspect(self.processes.apiserver).expect("the API server is an ApiServer")
+    }
+
+    /// The controller of the CSI driver, for reading its sidecars and its disks.
+    pub fn csi_driver(&self) -> &CsiDriver {
+        self.kernel.inspect(self.processes.csi_driver).expect("the driver is a CsiDriver")
     }
 
     /// Whether the cluster has come up: every node is Ready and pods can be made in `default`.
@@ -270,7 +277,7 @@ fn add_standby(
     (manager, scheduler)
 }
 
-fn add_node(kernel: &mut Kernel<Message>, config: &Config, index: u32, apiserver: ProcessId) {
+fn add_node(kernel: &mut Kernel<Message>, config: &Config, index: u32, apiserver: ProcessId, storage: ProcessId) {
     let name = config.node_name(index);
     let node: Arc<str> = Arc::from(name.as_str());
     let kubelet = kernel.next_process_id();
@@ -286,8 +293,8 @@ fn add_node(kernel: &mut Kernel<Message>, config: &Config, index: u32, apiserver
         internal_ip: config.node_ip(index),
     };
     kernel.add(&format!("kubelet/{name}"), Role::Kubelet.as_str(), Box::new(Kubelet::new(kubelet_config)));
-    let runtime_config =
-        RuntimeConfig { node, pod_cidr: String::new(), kubelet, memory_bytes: config.node_memory_bytes };
+    let memory_bytes = config.node_memory_bytes;
+    let runtime_config = RuntimeConfig { node, pod_cidr: String::new(), kubelet, storage, memory_bytes };
     kernel.add(&format!("containerd/{name}"), Role::Runtime.as_str(), Box::new(Runtime::new(runtime_config)));
 }
 

@@ -6,9 +6,11 @@
 //!
 //! The hidden modules are what `tests/controller_tables.rs` holds against upstream's tables.
 
+mod attachdetach;
 mod controller;
 #[doc(hidden)]
 pub mod cronjob;
+mod csi;
 #[doc(hidden)]
 pub mod daemonset;
 #[doc(hidden)]
@@ -18,6 +20,8 @@ pub mod endpoint;
 #[doc(hidden)]
 pub mod endpointslice;
 mod endpointslicemirroring;
+mod ephemeral;
+mod expand;
 mod expectations;
 #[doc(hidden)]
 pub mod fake;
@@ -35,11 +39,14 @@ pub mod nodelifecycle;
 #[doc(hidden)]
 pub mod owners;
 mod percent;
+mod persistentvolume;
 mod plan;
 mod pod_owners;
 mod podgc;
 #[doc(hidden)]
 pub mod pods;
+mod pvcprotection;
+mod pvprotection;
 #[doc(hidden)]
 pub mod replicaset;
 mod rootcacertpublisher;
@@ -54,12 +61,14 @@ mod trigger_time;
 mod ttlafterfinished;
 
 pub use controller::{Controller, Enqueue, Flags, Observed, Stores, Turn, WorkKey};
+pub use csi::CsiDriver;
 pub use manager::{ControllerManager, ControllerReport, InformerReport, KeyReport, KeyState, LeaderReport, PlanReport};
 pub use plan::{Announce, Answer, Append, Failure, Plan, Step, Write};
 
 use crate::api::Kind;
 
 /// A controller's entry in the registry.
+#[derive(Debug)]
 pub struct Registration {
     /// The name of its file or folder.
     pub id: &'static str,
@@ -69,6 +78,7 @@ pub struct Registration {
 
 /// The controllers this manager runs, alphabetical.
 pub const CONTROLLERS: &[Registration] = &[
+    Registration { id: "attachdetach", new: || Box::<attachdetach::AttachDetachController>::default() },
     Registration { id: "cronjob", new: || Box::new(cronjob::CronJobController) },
     Registration { id: "daemonset", new: || Box::<daemonset::DaemonSetController>::default() },
     Registration { id: "deployment", new: || Box::new(deployment::DeploymentController) },
@@ -78,12 +88,17 @@ pub const CONTROLLERS: &[Registration] = &[
         id: "endpointslicemirroring",
         new: || Box::<endpointslicemirroring::EndpointSliceMirroringController>::default(),
     },
+    Registration { id: "ephemeral", new: || Box::new(ephemeral::EphemeralController) },
+    Registration { id: "expand", new: || Box::new(expand::ExpandController) },
     Registration { id: "garbagecollector", new: || Box::<garbagecollector::GarbageCollector>::default() },
     Registration { id: "job", new: || Box::<job::JobController>::default() },
     Registration { id: "namespace", new: || Box::new(namespace::NamespaceController) },
     Registration { id: "nodeipam", new: || Box::<nodeipam::NodeIpamController>::default() },
     Registration { id: "nodelifecycle", new: || Box::<nodelifecycle::NodeLifecycleController>::default() },
+    Registration { id: "persistentvolume", new: || Box::new(persistentvolume::PersistentVolumeController) },
     Registration { id: "podgc", new: || Box::<podgc::PodGcController>::default() },
+    Registration { id: "pvcprotection", new: || Box::new(pvcprotection::PvcProtectionController) },
+    Registration { id: "pvprotection", new: || Box::new(pvprotection::PvProtectionController) },
     Registration { id: "replicaset", new: || Box::new(replicaset::ReplicaSetController::new(Kind::ReplicaSet)) },
     Registration {
         id: "replicationcontroller",

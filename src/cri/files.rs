@@ -7,17 +7,11 @@ use crate::sim::Order;
 use crate::sim::persistent::OrdMap;
 
 use crate::api::cri::Mount;
-
-/// What stands at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Node {
-    Directory,
-    File(Arc<str>),
-}
+use crate::api::disk::{Content, Entry as Node};
 
 /// Directories and files by path, without a leading slash; the root is implied.
 #[derive(Clone, Debug, Default)]
-pub struct Tree(OrdMap<Arc<str>, Node>);
+pub struct Tree(Content);
 
 /// Why a file operation failed; `as_str` is what `strerror` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +62,16 @@ impl Tree {
             tree.put(path, content.as_str());
         }
         tree
+    }
+
+    /// What is on a disk.
+    pub fn on_disk(content: Content) -> Self {
+        Tree(content)
+    }
+
+    /// Everything in it.
+    pub fn content(&self) -> &Content {
+        &self.0
     }
 
     /// Puts a file in place, with the directories that lead to it.

@@ -5,6 +5,7 @@
 //! port forwarding, checkpoints, runtime classes.
 
 mod container;
+mod disks;
 mod files;
 mod images;
 mod inspect;

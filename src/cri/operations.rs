@@ -27,6 +27,7 @@ const RUN_POD_SANDBOX_MS: (u64, u64) = (200, 200);
 const CREATE_CONTAINER_MS: (u64, u64) = (50, 50);
 const START_CONTAINER_MS: (u64, u64) = (50, 100);
 const STOP_POD_SANDBOX_MS: (u64, u64) = (60, 60);
+const STAGE_VOLUME_MS: (u64, u64) = (100, 200);
 const REMOVE_MS: (u64, u64) = (20, 30);
 const EXEC_SYNC_MS: (u64, u64) = (30, 30);
 /// Asking the registry for a manifest.
@@ -65,6 +66,7 @@ impl Runtime {
             | CriRequest::RemoveImage { .. } => millis(ctx, REMOVE_MS),
             CriRequest::ExecSync { .. } => millis(ctx, EXEC_SYNC_MS),
             CriRequest::PullImage { image } => self.pull_time(ctx, image),
+            CriRequest::StageVolume { .. } => millis(ctx, STAGE_VOLUME_MS),
             CriRequest::Connect { .. } => Duration::from_micros(CONNECT_MICROS),
             CriRequest::StopContainer { container_id, timeout_seconds } => {
                 self.stop_container(ctx, call, container_id, *timeout_seconds);
@@ -133,6 +135,11 @@ impl Runtime {
             }
             CriRequest::WriteVolume { host_path, files } => {
                 self.volumes.insert(host_path.clone(), Tree::of(files));
+                Ok(CriResponse::Done)
+            }
+            CriRequest::StageVolume { disk } => return self.stage_volume(ctx, call, disk),
+            CriRequest::UnstageVolume { disk } => {
+                self.unstage_volume(ctx, disk);
                 Ok(CriResponse::Done)
             }
             CriRequest::GetContainerEvents => {

@@ -10,6 +10,7 @@ use crate::api::cri::{ContainerState, CriError, CriMessage, CriRequest, CriRespo
 use crate::sim::{Ctx, Disconnect, Envelope, Process, ProcessId, Random, SimTime};
 
 use super::container::Container;
+use super::disks::Disks;
 use super::files::{Files, Volumes};
 use super::images;
 use super::machine::Machine;
@@ -23,6 +24,8 @@ pub struct RuntimeConfig {
     /// `10.244.1.0/24`: where pods get their addresses from; empty until the kubelet says so.
     pub pod_cidr: String,
     pub kubelet: ProcessId,
+    /// Where disks on the network are read and written.
+    pub storage: ProcessId,
     /// The machine's memory.
     pub memory_bytes: u64,
 }
@@ -38,6 +41,8 @@ pub(super) enum Due {
     Program { container: Arc<str>, generation: u32, token: u64 },
     /// The grace of a `StopContainer` is over.
     Kill { container: Arc<str> },
+    /// The storage is asked again.
+    Storage,
 }
 
 /// A simulated containerd.
@@ -49,6 +54,7 @@ pub struct Runtime {
     /// By completed name: `docker.io/library/nginx:latest`.
     pub(super) images: OrdMap<Arc<str>, Arc<CriImage>>,
     pub(super) volumes: Volumes,
+    pub(super) disks: Disks,
     pub(super) addresses: Addresses,
     timers: OrdMap<u64, (SimTime, Due)>,
     last_timer: u64,
@@ -71,6 +77,7 @@ impl Runtime {
             containers: OrdMap::new(),
             images: OrdMap::new(),
             volumes: Volumes::new(),
+            disks: Disks::default(),
             addresses,
             timers: OrdMap::new(),
             last_timer: 0,
@@ -366,8 +373,10 @@ impl Process<Message> for Runtime {
                 let text = text.clone();
                 self.control(ctx, &text);
             }
+            Message::Disk(message) => self.disk_message(ctx, message),
             _ => {}
         }
+        self.send_writes(ctx);
     }
 
     fn on_timer(&mut self, ctx: &mut Ctx<'_, Message>, token: u64) {
@@ -389,10 +398,15 @@ impl Process<Message> for Runtime {
                 let now = ctx.unix_micros();
                 self.finish(ctx, &container, now, 137, "Error");
             }
+            Due::Storage => self.retry_storage(ctx),
         }
+        self.send_writes(ctx);
     }
 
-    fn on_disconnect(&mut self, _: &mut Ctx<'_, Message>, peer: ProcessId, _: Disconnect) {
+    fn on_disconnect(&mut self, ctx: &mut Ctx<'_, Message>, peer: ProcessId, _: Disconnect) {
+        if self.is_storage(peer) {
+            self.storage_lost(ctx);
+        }
         if peer == self.config.kubelet {
             self.forget_callers();
         }
@@ -400,6 +414,7 @@ impl Process<Message> for Runtime {
 
     fn lose_memory(&mut self) {
         self.forget_callers();
+        self.close_disks();
         // What somebody did to the machine or the registry is found again at the start.
         self.machine.give_back();
         self.dropped = OrdSet::new();

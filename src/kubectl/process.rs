@@ -171,7 +171,11 @@ impl Process<Message> for Kubectl {
             Message::Watch { call, event } => self.event(ctx, *call, Event::Watch(event.clone())),
             Message::Chunk { call, text } => self.event(ctx, *call, Event::Chunk(text.clone())),
             Message::StreamEnd { call } => self.event(ctx, *call, Event::End),
-            Message::Request { .. } | Message::Cancel { .. } | Message::Etcd(_) | Message::Cri(_) => {}
+            Message::Request { .. }
+            | Message::Cancel { .. }
+            | Message::Etcd(_)
+            | Message::Cri(_)
+            | Message::Disk(_) => {}
         }
     }
 

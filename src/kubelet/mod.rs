@@ -6,6 +6,7 @@
 mod actions;
 mod admission;
 mod backoff;
+mod claims;
 mod config;
 mod env;
 mod events;

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::{Node, NodeSpec};
+use k8s_openapi::api::storage::v1::{CSINode, CSINodeDriver, CSINodeSpec, VolumeNodeResources};
 
 use crate::api::cri::CriRequest;
+use crate::api::disk::{DRIVER, VOLUMES_MAX};
 use crate::api::http::content_type;
 use crate::api::time::micro_time;
 use crate::api::{Kind, Message, Object, ObjectMeta, OwnerReference, Request, Response, Typed};
 use crate::client::{EventKind, Informer};
-use crate::sim::{Ctx, SimTime};
+use crate::sim::{Ctx, SimTime, TraceHash};
 
 use super::config::{
     NODE_LEASE_DURATION_SECONDS, NODE_STATUS_REPORT_FREQUENCY, NODE_STATUS_UPDATE_FREQUENCY, RUNTIME_DOWN_AFTER,
@@ -32,8 +34,8 @@ pub struct NodeState {
     reported: SimTime,
     reporting: bool,
     /// What the last look that found nothing to report depends on: the runtime, pressure, how many images there
-    /// are, and the version of the node's object.
-    looked: Option<((bool, bool), (bool, bool), usize, u64)>,
+    /// are, the volumes in use, and the version of the node's object.
+    looked: Option<((bool, bool), (bool, bool), usize, u64, u64)>,
     lease: Option<Arc<Object>>,
     /// The conditions' events were said.
     announced: bool,
@@ -85,7 +87,14 @@ impl Kubelet {
                 name: Some(self.config.node.to_string()),
                 labels: Some(self.node_labels()),
                 annotations: Some(
-                    [("volumes.kubernetes.io/controller-managed-attach-detach".to_owned(), "true".to_owned())].into(),
+                    [
+                        (
+                            "csi.volume.kubernetes.io/nodeid".to_owned(),
+                            format!("{{{DRIVER:?}:{:?}}}", self.config.node),
+                        ),
+                        ("volumes.kubernetes.io/controller-managed-attach-detach".to_owned(), "true".to_owned()),
+                    ]
+                    .into(),
                 ),
                 ..ObjectMeta::default()
             },
@@ -121,12 +130,57 @@ impl Kubelet {
         }
     }
 
+    /// The CSI driver of the node has registered: is that known?
+    pub(super) fn register_driver(&mut self, ctx: &mut Ctx<'_, Message>) {
+        let request = Request::get(Kind::CSINode.info(), "", &self.config.node);
+        self.calls.send(ctx, request, Call::CsiNode);
+    }
+
+    /// The CSINode says that the driver is there, and how many of its volumes fit.
+    fn create_csi_node(&mut self, ctx: &mut Ctx<'_, Message>) {
+        let Some(node) = &self.node.stored else { return };
+        let driver = CSINodeDriver {
+            name: DRIVER.to_owned(),
+            node_id: self.config.node.to_string(),
+            allocatable: Some(VolumeNodeResources { count: Some(VOLUMES_MAX) }),
+            topology_keys: None,
+        };
+        let owner = OwnerReference {
+            api_version: "v1".to_owned(),
+            kind: "Node".to_owned(),
+            name: self.config.node.to_string(),
+            uid: node.uid().to_owned(),
+            ..OwnerReference::default()
+        };
+        let own = CSINode {
+            metadata: ObjectMeta {
+                name: Some(self.config.node.to_string()),
+                owner_references: Some(vec![owner]),
+                ..ObjectMeta::default()
+            },
+            spec: CSINodeSpec { drivers: vec![driver] },
+        };
+        self.calls.send(ctx, Request::create(own.into_object()), Call::CsiNode);
+    }
+
+    /// The CSINode is there, or it is not, or nobody answered.
+    pub(super) fn csi_node_answered(&mut self, ctx: &mut Ctx<'_, Message>, response: Option<&Response>) {
+        match response {
+            Some(response) if response.code == 404 => self.create_csi_node(ctx),
+            Some(response) if response.code < 500 => {}
+            _ => {
+                self.set_timer(ctx, RETRY, Timer::CsiNode);
+            }
+        }
+    }
+
     fn registered(&mut self, ctx: &mut Ctx<'_, Message>, object: Option<Arc<Object>>) {
         let first = !self.node.registered;
         self.node.registered = true;
         self.node.stored = object;
         self.node.reported = ctx.now();
         if first {
+            self.register_driver(ctx);
             self.renew_lease(ctx);
             self.set_timer(ctx, NODE_STATUS_UPDATE_FREQUENCY, Timer::NodeStatus);
         }
@@ -142,7 +196,10 @@ impl Kubelet {
         let Some(stored) = self.node.stored.clone() else { return };
         let due = now.since(self.node.reported) >= NODE_STATUS_REPORT_FREQUENCY;
         let runtime = (self.runtime_ready(now), self.node.network_ready);
-        let looked = (runtime, self.evictions.pressure, self.images.len(), stored.resource_version());
+        let mut in_use = TraceHash::default();
+        self.volumes_in_use().iter().for_each(|name| in_use.text(name));
+        let version = stored.resource_version();
+        let looked = (runtime, self.evictions.pressure, self.images.len(), in_use.value(), version);
         if !due && self.node.looked == Some(looked) {
             return;
         }

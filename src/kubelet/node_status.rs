@@ -157,6 +157,7 @@ impl Kubelet {
             daemon_endpoints: Some(NodeDaemonEndpoints { kubelet_endpoint: Some(DaemonEndpoint { port: 10_250 }) }),
             images: images.or_else(|| Some(self.image_list())),
             node_info: Some(self.system_info()),
+            volumes_in_use: Some(self.volumes_in_use()).filter(|names| !names.is_empty()),
             ..NodeStatus::default()
         }
     }
@@ -185,7 +186,8 @@ pub fn differs(old: &NodeStatus, new: &NodeStatus) -> bool {
             conditions.into_iter().map(|c| (c.type_, c.status, c.message)).collect();
         conditions.order();
         let images: Vec<Option<i64>> = status.images.iter().flatten().map(|image| image.size_bytes).collect();
-        (conditions, images, status.addresses.clone(), status.capacity.clone(), status.allocatable.clone())
+        let in_use = status.volumes_in_use.clone();
+        (conditions, images, status.addresses.clone(), status.capacity.clone(), status.allocatable.clone(), in_use)
     };
     plain(old) != plain(new)
 }
@@ -208,6 +210,10 @@ pub fn patch(old: &NodeStatus, new: &NodeStatus) -> Option<Value> {
             changed.insert("$setElementOrder/conditions".into(), Value::Array(order));
         }
         changed.insert(name.clone(), value.clone());
+    }
+    // A list that became empty is left out by Go, and so taken away.
+    if old.contains_key("volumesInUse") && !new.contains_key("volumesInUse") {
+        changed.insert("volumesInUse".to_owned(), Value::Null);
     }
     (!changed.is_empty()).then(|| json!({ "status": changed }))
 }

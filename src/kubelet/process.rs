@@ -41,6 +41,13 @@ pub enum Call {
         uid: Arc<str>,
         volume: (String, String),
     },
+    /// The volume of a claim, by the pod's name for it.
+    Volume {
+        uid: Arc<str>,
+        volume: String,
+    },
+    /// What is installed on the node.
+    CsiNode,
     Event,
 }
 
@@ -57,6 +64,7 @@ pub enum Watch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Timer {
     Register,
+    CsiNode,
     Lease,
     NodeStatus,
     Relist,
@@ -195,8 +203,13 @@ impl Kubelet {
         for change in changes {
             match change.kind {
                 Kind::Pod => self.pod_changed(ctx, change.old.as_ref(), change.new.as_ref()),
-                Kind::Node => self.node_changed(ctx, change.new.as_ref()),
-                Kind::ConfigMap | Kind::Secret => self.reference_changed(ctx, &(change.kind, change.key)),
+                Kind::Node => {
+                    self.node_changed(ctx, change.new.as_ref());
+                    self.attachments_changed(ctx);
+                }
+                Kind::ConfigMap | Kind::Secret | Kind::PersistentVolumeClaim => {
+                    self.reference_changed(ctx, &(change.kind, change.key));
+                }
                 _ => {}
             }
         }
@@ -262,6 +275,8 @@ impl Kubelet {
             Call::Status { uid } => self.status_answered(ctx, uid, response),
             Call::Delete { uid } => self.deletion_answered(ctx, uid, outcome),
             Call::Token { uid, volume } => self.token_answered(ctx, uid, volume.clone(), response),
+            Call::Volume { uid, volume } => self.volume_answered(ctx, uid, volume, response),
+            Call::CsiNode => self.csi_node_answered(ctx, response),
             Call::Event => {}
         }
     }
@@ -308,6 +323,7 @@ impl Kubelet {
             CriCall::Stop { uid, container_id } => self.container_stopped(ctx, uid, container_id),
             CriCall::StopSandbox { uid } => self.sandbox_stopped(ctx, uid),
             CriCall::Probe { key } => self.probe_answered(ctx, key, Some(response)),
+            CriCall::Stage { uid, volume } => self.staged(ctx, uid, volume, response),
             CriCall::Usage => self.usage_answered(ctx, response),
             CriCall::Unused => self.reclaim_images(ctx, response),
             CriCall::Reclaimed => self.image_reclaimed(ctx),
@@ -417,6 +433,7 @@ impl Process<Message> for Kubelet {
         let Some(timer) = self.timers.remove(&token) else { return };
         match timer {
             Timer::Register => self.register(ctx),
+            Timer::CsiNode => self.register_driver(ctx),
             Timer::Lease => self.renew_lease(ctx),
             Timer::NodeStatus => {
                 self.set_timer(ctx, NODE_STATUS_UPDATE_FREQUENCY, Timer::NodeStatus);

@@ -1,13 +1,14 @@
-//! ConfigMaps and Secrets that pods refer to: one watch each, while a pod needs it.
+//! ConfigMaps, Secrets and claims that pods refer to: one watch each, while a pod needs it.
 //!
 //! Mirrors pkg/kubelet/util/manager (`configMapAndSecretChangeDetectionStrategy: Watch`).
 
 use std::sync::Arc;
 
 use crate::sim::persistent::OrdSet;
-use k8s_openapi::api::core::v1::{ConfigMap, PodSpec, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodSpec, Secret};
 
 use crate::api::selectors::escape_value;
+use crate::api::volumes::claim_name;
 use crate::api::{Kind, Message, ObjectKey};
 use crate::client::{Informer, InformerSpec};
 use crate::sim::Ctx;
@@ -26,7 +27,7 @@ pub struct Reference {
 }
 
 /// What a pod's volumes and environments refer to.
-fn referenced(namespace: &str, spec: &PodSpec) -> OrdSet<RefKey> {
+fn referenced(namespace: &str, own: &Pod, spec: &PodSpec) -> OrdSet<RefKey> {
     let mut keys = OrdSet::new();
     let mut add = |kind: Kind, name: &str| {
         if !name.is_empty() {
@@ -34,6 +35,9 @@ fn referenced(namespace: &str, spec: &PodSpec) -> OrdSet<RefKey> {
         }
     };
     for volume in spec.volumes.iter().flatten() {
+        if let Some(name) = claim_name(own, volume) {
+            add(Kind::PersistentVolumeClaim, &name);
+        }
         if let Some(source) = &volume.config_map {
             add(Kind::ConfigMap, &source.name);
         }
@@ -74,7 +78,7 @@ impl Kubelet {
     /// Watches what a pod refers to.
     pub(super) fn watch_references(&mut self, ctx: &mut Ctx<'_, Message>, uid: &Arc<str>) {
         let Some(worker) = self.workers.get(uid).cloned() else { return };
-        for (kind, key) in referenced(&worker.key.namespace, pod::spec(&worker.pod)) {
+        for (kind, key) in referenced(&worker.key.namespace, pod::pod(&worker.pod), pod::spec(&worker.pod)) {
             let id = (kind, key.clone());
             if let Some(reference) = self.references.get_mut(&id) {
                 reference.users.insert(uid.clone());
@@ -141,6 +145,8 @@ impl Kubelet {
             let Some(worker) = self.workers.get(uid) else { continue };
             if worker.volumes.waiting_for_references {
                 self.sync_pod(ctx, uid);
+            } else if key.0 == Kind::PersistentVolumeClaim {
+                self.claim_changed(ctx, uid);
             } else if worker.volumes.ready.is_some() {
                 self.remount_later(ctx, uid);
             }

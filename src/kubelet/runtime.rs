@@ -48,6 +48,11 @@ pub enum CriCall {
     Probe {
         key: ProbeKey,
     },
+    /// A volume of a pod is made ready.
+    Stage {
+        uid: Arc<str>,
+        volume: Arc<str>,
+    },
     /// What is left of the machine.
     Usage,
     /// The images, to find those that nobody uses; the end of one of them.

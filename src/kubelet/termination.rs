@@ -170,6 +170,7 @@ impl Kubelet {
 
     /// The volumes are torn down: nothing of the pod is left on the node but its dead containers.
     pub(super) fn torn_down(&mut self, ctx: &mut Ctx<'_, Message>, uid: &Arc<str>) {
+        self.unmount_claims(ctx, uid);
         let Some(worker) = self.worker_mut(uid) else { return };
         worker.stage = Stage::Terminated;
         worker.volumes = super::volumes::Volumes::default();

@@ -1,7 +1,7 @@
 //! Volumes: what is in them, and what keeps a pod waiting for one.
 //!
 //! Mirrors pkg/kubelet/volumemanager and pkg/volume for emptyDir, configMap, secret, projected,
-//! downwardAPI and hostPath. Leaves out: persistent volumes, renewal of tokens.
+//! downwardAPI and hostPath; claims are in `claims.rs`. Leaves out: renewal of tokens.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,9 @@ use crate::api::cri::{CriRequest, Mount};
 use crate::api::{Body, Kind, Message, Method, ObjectKey, Request, Response};
 use crate::client::EventKind;
 use crate::sim::Ctx;
+use crate::sim::persistent::OrdMap;
 
+use super::claims::Mounting;
 use super::config::{MOUNT_RETRY_INITIAL, MOUNT_RETRY_MAX, SYNC_FREQUENCY};
 use super::pod;
 use super::pod_workers::{Stage, Worker};
@@ -31,6 +33,8 @@ pub struct Volumes {
     pub ready: Option<BTreeMap<String, Files>>,
     /// The ConfigMaps and Secrets are still being looked up.
     pub waiting_for_references: bool,
+    /// How far the volumes of claims are, by volume name.
+    pub claims: OrdMap<String, Mounting>,
     /// Service account tokens by volume and path; empty while one is asked for.
     tokens: BTreeMap<(String, String), String>,
     failures: u32,
@@ -54,9 +58,20 @@ impl Kubelet {
             }
             return false;
         }
-        if self.ask_for_tokens(ctx, uid, &worker) {
+        let claims = self.prepare_claims(ctx, uid);
+        if let Err((volume, why)) = claims {
+            let text = format!(
+                "Unable to attach or mount volumes: unmounted volumes=[{volume}], unattached volumes=[], failed to \
+                 process volumes=[{volume}]: {why}"
+            );
+            self.pod_event(ctx, &worker.pod, EventKind::Warning, "FailedMount", text);
+            self.mount_retry(ctx, uid);
             return false;
         }
+        if self.ask_for_tokens(ctx, uid, &worker) || claims == Ok(false) {
+            return false;
+        }
+        let Some(worker) = self.workers.get(uid).cloned() else { return false };
         let spec = pod::spec(&worker.pod);
         let mut files = BTreeMap::new();
         let mut failure = None;
@@ -83,6 +98,14 @@ impl Kubelet {
         self.pod_event(ctx, &pod, EventKind::Warning, "FailedMount", message);
         self.wake_pod(ctx, uid, retry);
         false
+    }
+
+    /// Looks at a pod again whose volumes could not be set up, later with each failure.
+    pub(super) fn mount_retry(&mut self, ctx: &mut Ctx<'_, Message>, uid: &Arc<str>) {
+        let Some(worker) = self.worker_mut(uid) else { return };
+        let retry = retry_delay(worker.volumes.failures);
+        worker.volumes.failures += 1;
+        self.wake_pod(ctx, uid, retry);
     }
 
     /// Asks for the tokens the pod's volumes need. True while one is still to come.
@@ -231,8 +254,6 @@ impl Kubelet {
                     files.insert(source.path.clone(), token.cloned().unwrap_or_default());
                 }
             }
-        } else if let Some(claim) = &volume.persistent_volume_claim {
-            return Err(format!("persistentvolumeclaim \"{}\" not found", claim.claim_name));
         }
         Ok(files)
     }
@@ -290,9 +311,10 @@ impl Kubelet {
                 Some(expression) => super::env::expand(expression, envs),
                 None => mount.sub_path.clone().unwrap_or_default(),
             };
-            let base = match &volume.host_path {
-                Some(host) => host.path.clone(),
-                None => format!("{}/{}", worker.uid, volume.name),
+            let base = match (&volume.host_path, worker.claim_path(&volume.name)) {
+                (Some(host), _) => host.path.clone(),
+                (None, Some(path)) => path,
+                (None, None) => format!("{}/{}", worker.uid, volume.name),
             };
             let (host_path, files) = match sub_path.trim_matches('/') {
                 "" => (base, files),
@@ -305,7 +327,9 @@ impl Kubelet {
             mounts.push(Mount {
                 container_path: mount.mount_path.clone(),
                 host_path,
-                read_only: content || mount.read_only == Some(true),
+                read_only: content
+                    || mount.read_only == Some(true)
+                    || volume.persistent_volume_claim.as_ref().is_some_and(|own| own.read_only == Some(true)),
                 files,
             });
         }

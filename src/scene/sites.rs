@@ -29,6 +29,8 @@ impl Sites {
                 Role::Etcd => Site::Etcd,
                 Role::Kubectl => Site::Kubectl,
                 Role::Scheduler => Site::Scheduler,
+                // It stands beyond the plate: what it says is in the log.
+                Role::Storage => continue,
                 Role::Kubelet => Site::Kubelet(sites.node_or_add(&component.node)),
                 Role::Runtime => Site::Runtime(sites.node_or_add(&component.node)),
             };

@@ -45,6 +45,7 @@ pub fn object(engine: &mut Engine, kind: Kind, key: &ObjectKey) -> Option<Detail
         text: marked(engine, &stored),
         etcd_key,
         written,
+        told: crate::cluster::storage::told(engine.session.world(), &stored),
         owners,
         owned,
         muster: members(engine, &stored),

@@ -271,6 +271,8 @@ pub struct ObjectDetail {
     pub text: Marked,
     /// Who wrote this revision: the request.
     pub written: Option<CauseLink>,
+    /// How a claim or a volume stands, in a sentence; empty for others.
+    pub told: String,
     /// Its owners, and what it owns: what is said of it, and how it is picked.
     pub owners: Vec<(String, Selection)>,
     pub owned: Vec<(String, Selection)>,

@@ -29,6 +29,10 @@ pub struct Invariants {
     allocatable: BTreeMap<String, Amounts>,
     /// The last mod revision of every key.
     versions: BTreeMap<String, u64>,
+    /// The volume each claim was bound to, and the claim each volume, by uid. Never forgotten either.
+    given: BTreeMap<String, String>,
+    /// Where volumes are attached, by the attachment's key: volume and node.
+    attached: BTreeMap<String, (String, String)>,
     /// The pods of Jobs that are not over, by the Job's uid.
     active: BTreeMap<String, BTreeSet<String>>,
     /// What Jobs may run at once, by uid.
@@ -66,6 +70,7 @@ impl Invariants {
         if store.compact_revision() > self.revision + 1 {
             // The log below is gone: go on from what is stored.
             self.taken.clear();
+            self.attached.clear();
             store.iter().for_each(|kv| self.stored(kv));
         } else if let Ok(changes) = store.changes_since(self.revision + 1) {
             for (revision, changes) in changes {
@@ -83,6 +88,7 @@ impl Invariants {
         if event.deleted {
             self.taken.remove(&key);
             self.versions.remove(&key);
+            self.attached.remove(&key);
             if let Object::Node(_) = &*event.kv.value {
                 self.allocatable.remove(event.kv.value.name());
             }
@@ -107,7 +113,32 @@ impl Invariants {
             Object::Node(node) => {
                 self.allocatable.insert(kv.value.name().to_owned(), node_has(node));
             }
+            Object::PersistentVolumeClaim(claim) => {
+                let volume = claim.spec.as_ref().and_then(|spec| spec.volume_name.clone()).unwrap_or_default();
+                self.give(kv, volume);
+            }
+            Object::PersistentVolume(volume) => {
+                let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref()?.uid.clone());
+                self.give(kv, claim.unwrap_or_default());
+            }
+            Object::VolumeAttachment(own) if own.status.as_ref().is_some_and(|status| status.attached) => {
+                let volume = own.spec.source.persistent_volume_name.clone().unwrap_or_default();
+                let others = self.attached.iter().find(|(key, (other, _))| **key != *kv.key && *other == volume);
+                assert!(others.is_none(), "{volume} is attached to {} and to {others:?}", own.spec.node_name);
+                self.attached.insert(kv.key.to_string(), (volume, own.spec.node_name.clone()));
+            }
             _ => {}
+        }
+    }
+
+    /// Claims and volumes are bound once.
+    fn give(&mut self, kv: &KeyValue, to: String) {
+        match self.given.get(kv.value.uid()) {
+            Some(first) => assert_eq!(*first, to, "{} was bound twice", kv.key),
+            None if to.is_empty() => {}
+            None => {
+                self.given.insert(kv.value.uid().to_owned(), to);
+            }
         }
     }
 

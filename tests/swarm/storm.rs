@@ -152,13 +152,16 @@ impl Storm {
         self.type_line("apply -f -".to_owned(), manifest);
     }
 
+    /// A set whose pods have a disk each.
     fn apply_set(&mut self) {
         let (replicas, image) = (self.random.below(4), *self.pick(&IMAGES));
         let manifest = format!(
             "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{ name: db }}\nspec:\n  replicas: {replicas}\n  \
              serviceName: db\n  selector: {{ matchLabels: {{ app: db }} }}\n  template:\n    \
              metadata: {{ labels: {{ app: db }} }}\n    spec:\n      containers:\n      - name: main\n        \
-             image: {image}\n        resources: {{ requests: {{ cpu: 50m, memory: 32Mi }} }}\n"
+             image: {image}\n        resources: {{ requests: {{ cpu: 50m, memory: 32Mi }} }}\n        \
+             volumeMounts: [{{ name: data, mountPath: /data }}]\n  volumeClaimTemplates:\n  - metadata: {{ name: data \
+             }}\n    spec: {{ accessModes: [ReadWriteOnce], resources: {{ requests: {{ storage: 1Gi }} }} }}\n"
         );
         self.type_line("apply -f -".to_owned(), manifest);
     }

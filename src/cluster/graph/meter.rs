@@ -160,6 +160,11 @@ pub fn of_fields(kind: &str, value: &Value) -> Meter {
             "True" => word("Ready", Tone::Good),
             _ => word("NotReady", Tone::Bad),
         },
+        "VolumeAttachment" => match value.pointer("/status/attached").and_then(Value::as_bool) {
+            Some(true) => word("attached", Tone::Good),
+            _ if value.pointer("/status/attachError").is_some() => word("cannot be attached", Tone::Bad),
+            _ => word("attaching", Tone::Moving),
+        },
         "PersistentVolume" | "PersistentVolumeClaim" | "Namespace" => match text("/status/phase") {
             word_ @ ("Bound" | "Active") => word(word_, Tone::Good),
             word_ @ ("Lost" | "Failed") => word(word_, Tone::Bad),

@@ -145,14 +145,14 @@ const COLUMNS: &[&[&str]] = &[
         "StatefulSet",
     ],
     &["ControllerRevision", "EndpointSlice", "ReplicaSet"],
-    &["Pod"],
+    &["Pod", "VolumeAttachment"],
     &["ConfigMap", "Node", "PersistentVolumeClaim", "Secret", "ServiceAccount"],
     &["PersistentVolume"],
     &["StorageClass"],
 ];
 
 /// Kinds of the whole cluster, so far as they are referred to: one may be missing that is not registered.
-const CLUSTER_KINDS: &[&str] = &["Node", "PersistentVolume", "StorageClass"];
+const CLUSTER_KINDS: &[&str] = &["Node", "PersistentVolume", "StorageClass", "VolumeAttachment"];
 
 fn column(kind: &str) -> usize {
     COLUMNS.iter().position(|kinds| kinds.contains(&kind)).unwrap_or(0)
@@ -171,7 +171,14 @@ fn is_system(kind: &str, object: &Object) -> bool {
     is_system_namespace(object.namespace())
         || object.name().starts_with("system:")
         || match kind {
-            "APIService" | "Event" | "FlowSchema" | "Lease" | "Node" | "PriorityLevelConfiguration" => true,
+            "APIService"
+            | "CSIDriver"
+            | "CSINode"
+            | "Event"
+            | "FlowSchema"
+            | "Lease"
+            | "Node"
+            | "PriorityLevelConfiguration" => true,
             "ConfigMap" => object.name() == "kube-root-ca.crt",
             // What the slices say already, for those who still read it.
             "Endpoints" if object.meta().labels.as_ref().is_some_and(|own| own.contains_key(ENDPOINTS_MANAGED)) => true,
@@ -231,6 +238,19 @@ impl GraphReader {
                     }),
                 };
                 items.push(item);
+            }
+        }
+        if !look.system {
+            // The class that the cluster came with is shown where somebody has a claim of it.
+            let is_default = |item: &Item| item.object.kind() == Kind::StorageClass && item.object.name() == "standard";
+            let names = |reference: &Reference| match &reference.target {
+                Target::Named { kind, name, .. } => &**kind == "StorageClass" && &**name == "standard",
+                Target::Pods(_) => false,
+            };
+            if !items.iter().any(|item| item.references.iter().any(names)) {
+                let before = items.len();
+                items.retain(|item| !is_default(item));
+                hidden += before - items.len();
             }
         }
         self.items = items.iter().map(|item| (item.key.clone(), item.clone())).collect();

@@ -26,6 +26,9 @@ pub enum Nature {
     Pulls,
     RunsAs,
     Bound,
+    /// A volume is attached: the attachment has it, and has a node.
+    Attaches,
+    AttachedTo,
     Class,
     Scales,
     Guards,
@@ -47,6 +50,8 @@ impl Nature {
             Nature::Pulls => "pulls with",
             Nature::RunsAs => "runs as",
             Nature::Bound => "bound to",
+            Nature::Attaches => "attaches",
+            Nature::AttachedTo => "to",
             Nature::Class => "class",
             Nature::Scales => "scales",
             Nature::Guards => "guards",
@@ -68,6 +73,8 @@ impl Nature {
             Nature::Pulls => "pull secret of",
             Nature::RunsAs => "account of",
             Nature::Bound => "bound by",
+            Nature::Attaches => "attached by",
+            Nature::AttachedTo => "has",
             Nature::Class => "class of",
             Nature::Scales => "scaled by",
             Nature::Guards => "guarded by",
@@ -135,6 +142,14 @@ static FIELDS: &[Field] = &[
     ("PersistentVolumeClaim", "spec/volumeName", Nature::Bound, By::Name("PersistentVolume"), Need::Must),
     ("PodDisruptionBudget", "spec/selector", Nature::Guards, By::Selector, Need::Never),
     ("Service", "spec/selector", Nature::Selects, By::Map, Need::Never),
+    ("VolumeAttachment", "spec/nodeName", Nature::AttachedTo, By::Name("Node"), Need::Never),
+    (
+        "VolumeAttachment",
+        "spec/source/persistentVolumeName",
+        Nature::Attaches,
+        By::Name("PersistentVolume"),
+        Need::Must,
+    ),
     ("ServiceAccount", "imagePullSecrets/*/name", Nature::Pulls, By::Name("Secret"), Need::May),
 ];
 

@@ -31,6 +31,7 @@ pub(super) fn inside(within: &Within<'_>, node: &str) -> Option<Plain> {
             workers(within, &kubelet.worker_reports(ROWS_MAX)).cut(kubelet.worker_count()),
             probes(within, &kubelet.probe_reports(None, ROWS_MAX)).cut(kubelet.probe_count()),
             changes(within, kubelet),
+            volumes(within, node),
             calls(within, &kubelet.runtime_calls()),
             pulls(within, kubelet),
             image_sheet(kubelet.images().iter()).cut(kubelet.images().len()),
@@ -98,6 +99,16 @@ pub(super) fn probes(within: &Within<'_>, reports: &[ProbeReport]) -> Sheet {
     sheet
 }
 
+/// The volumes that are attached to the node, or on their way to it or from it.
+fn volumes(within: &Within<'_>, node: &str) -> Sheet {
+    let mut sheet = Sheet::new("Attached volumes", &["volume", "claim", "attached", "in use"])
+        .note("What VolumeAttachments say of this node, and what the node says in its status.");
+    for row in super::super::storage::attached_to(within.world, node) {
+        sheet.row(vec![row.volume, row.claim, super::yes(row.attached), super::yes(row.in_use)]);
+    }
+    sheet
+}
+
 fn changes(within: &Within<'_>, kubelet: &Kubelet) -> Sheet {
     let mut sheet = Sheet::new("PLEG", &["relist", "pod", "what changed"])
         .note("Pod lifecycle event generator: it looks at the runtime and tells the pod workers what changed.");
@@ -146,6 +157,7 @@ fn about(request: &CriRequest) -> String {
         }
         CriRequest::Connect { port, path, .. } => format!("port {port} {}", path.as_deref().unwrap_or_default()),
         CriRequest::WriteVolume { host_path, .. } => host_path.to_string(),
+        CriRequest::StageVolume { disk } | CriRequest::UnstageVolume { disk } => disk.to_string(),
         CriRequest::UpdateRuntimeConfig { pod_cidr } => pod_cidr.to_string(),
         CriRequest::Version
         | CriRequest::Status

@@ -60,7 +60,7 @@ impl Place {
             Role::ControllerManager => Place::ControllerManager,
             Role::Kubelet => Place::Kubelet(node.clone()),
             Role::Runtime => Place::Runtime(node.clone()),
-            Role::Kubectl | Role::Client => return None,
+            Role::Kubectl | Role::Client | Role::Storage => return None,
         })
     }
 

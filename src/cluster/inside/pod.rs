@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use serde_json::Value;
 
+use crate::api::volumes::claim_name;
 use crate::api::{Kind, Object};
 use crate::cri::Runtime;
 
@@ -30,7 +31,7 @@ pub(super) fn inside(within: &Within<'_>, uid: &str) -> Option<Plain> {
         }
         sheets.push(probes(within, &kubelet.probe_reports(Some(uid), ROWS_MAX)));
     }
-    sheets.extend([log(within, uid, &node), environment(spec), mounts(spec), volumes(spec)]);
+    sheets.extend([log(within, uid, &node), environment(spec), mounts(spec), volumes(within, &object, spec)]);
     Some(Plain {
         facts: vec![
             ("pod", named(object.namespace(), object.name())),
@@ -252,10 +253,13 @@ fn mounts(spec: &Value) -> Sheet {
     sheet.cut(total)
 }
 
-fn volumes(spec: &Value) -> Sheet {
-    let mut sheet = Sheet::new("Volumes", &["volume", "source"]);
-    for volume in list(&spec["volumes"]) {
-        sheet.row(vec![text(&volume["name"]), source(volume, "name")]);
+fn volumes(within: &Within<'_>, object: &Object, spec: &Value) -> Sheet {
+    let mut sheet = Sheet::new("Volumes", &["volume", "source", "stands for"]);
+    let own = object.get::<Pod>().and_then(|pod| pod.spec.as_ref()).and_then(|spec| spec.volumes.as_deref());
+    for (volume, own) in list(&spec["volumes"]).iter().zip(own.unwrap_or_default()) {
+        let claim = object.get::<Pod>().and_then(|pod| claim_name(pod, own));
+        let stands = claim.map(|claim| super::super::storage::stands_for(within.world, object.namespace(), &claim));
+        sheet.row(vec![text(&volume["name"]), source(volume, "name"), stands.unwrap_or_default()]);
     }
     let total = sheet.total;
     sheet.cut(total)

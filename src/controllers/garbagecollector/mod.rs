@@ -31,6 +31,7 @@ const ABSENT: &str = "absent";
 
 /// The kinds the graph is made of: all that can be watched, but for events (`DefaultIgnoredResources`).
 const KINDS_WATCHED: &[Kind] = &[
+    Kind::CSINode,
     Kind::ConfigMap,
     Kind::ControllerRevision,
     Kind::CronJob,

@@ -51,7 +51,7 @@ impl ControllerManager {
     /// Lets free workers of a controller take keys.
     pub(super) fn pump(&mut self, ctx: &mut Ctx<'_, Message>, slot: u16) {
         let idle = self.slots[usize::from(slot)].queue.is_empty();
-        if !idle && self.leader.leads() && self.synced(slot) {
+        if !idle && self.leads() && self.synced(slot) {
             let outer = ctx.cause();
             loop {
                 let hosted = &mut self.slots[usize::from(slot)];

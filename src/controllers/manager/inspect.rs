@@ -170,7 +170,7 @@ impl ControllerManager {
 
     /// Whether it holds the lease.
     pub fn leads(&self) -> bool {
-        self.leader.leads()
+        !self.hosting.elects || self.leader.leads()
     }
 
     /// Whether it may act: it holds the lease, and renewed it in time.

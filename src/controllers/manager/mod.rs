@@ -17,7 +17,7 @@ use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::{CallId, KINDS, Kind, Message, Request};
 use crate::client::{
-    Calls, Change, ElectionTimes, EventRecorder, Informer, InformerSpec, InformerState, LeaderElector, WorkQueue,
+    Calls, Change, ElectionTimes, EventRecorder, Informer, InformerSpec, InformerState, LeaderElector, Store, WorkQueue,
 };
 use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId, SimTime};
 
@@ -31,6 +31,22 @@ use leader::LEASE;
 const USER_AGENT: &str = "kube-controller-manager/v1.36.0 (linux/amd64) kubernetes/kubarium";
 /// The user of everything that is not a controller's own.
 const USER: &str = "system:kube-controller-manager";
+
+/// What a process that hosts controllers is.
+#[derive(Debug)]
+pub struct Hosting {
+    pub user_agent: &'static str,
+    pub user: &'static str,
+    /// The namespace of its controllers' service accounts.
+    pub namespace: &'static str,
+    pub controllers: &'static [Registration],
+    /// Whether it waits for a lease before it acts (`--leader-elect`).
+    pub elects: bool,
+}
+
+/// kube-controller-manager.
+static MANAGER: Hosting =
+    Hosting { user_agent: USER_AGENT, user: USER, namespace: "kube-system", controllers: CONTROLLERS, elects: true };
 /// How long a worker takes from picking a key to its first request.
 const PROCESSING: Duration = Duration::from_micros(200);
 
@@ -103,12 +119,12 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(controller: Box<dyn Controller>) -> Self {
-        let user = format!("system:serviceaccount:kube-system:{}", controller.service_account());
+    fn new(controller: Box<dyn Controller>, hosting: &Hosting) -> Self {
+        let user = format!("system:serviceaccount:{}:{}", hosting.namespace, controller.service_account());
         Slot {
             queue: WorkQueue::slow(controller.base_delay()),
             recorder: EventRecorder::new(controller.component(), ""),
-            user_agent: Arc::from(format!("{USER_AGENT}/{user}")),
+            user_agent: Arc::from(format!("{}/{user}", hosting.user_agent)),
             user: Arc::from(user),
             controller,
             armed: None,
@@ -123,6 +139,7 @@ impl Slot {
 /// The process `kube-controller-manager`.
 #[derive(Clone, Debug)]
 pub struct ControllerManager {
+    hosting: &'static Hosting,
     calls: Calls<()>,
     informers: Vec<Informer>,
     slots: Vec<Slot>,
@@ -140,12 +157,17 @@ pub struct ControllerManager {
 impl ControllerManager {
     /// A controller manager on the machine `host` that talks to `apiserver`, with every controller of `CONTROLLERS`.
     pub fn new(apiserver: ProcessId, host: &'static str, flags: Flags) -> Self {
+        ControllerManager::of(&MANAGER, apiserver, host, flags)
+    }
+
+    /// A process on the machine `host` that hosts these controllers.
+    pub fn of(hosting: &'static Hosting, apiserver: ProcessId, host: &'static str, flags: Flags) -> Self {
         let slot = |registration: &Registration| {
             let mut controller = (registration.new)();
             controller.configure(&flags);
-            Slot::new(controller)
+            Slot::new(controller, hosting)
         };
-        let slots: Vec<Slot> = CONTROLLERS.iter().map(slot).collect();
+        let slots: Vec<Slot> = hosting.controllers.iter().map(slot).collect();
         let watched = |kind: Kind| slots.iter().any(|slot| slot.controller.watches().contains(&kind));
         let informers = KINDS
             .iter()
@@ -154,7 +176,8 @@ impl ControllerManager {
             .map(|kind| Informer::new(InformerSpec::all(kind)))
             .collect();
         ControllerManager {
-            calls: Calls::new(apiserver, &format!("{USER_AGENT}/shared-informers"), USER),
+            hosting,
+            calls: Calls::new(apiserver, &format!("{}/shared-informers", hosting.user_agent), hosting.user),
             informers,
             slots,
             executions: OrdMap::new(),
@@ -210,6 +233,11 @@ impl ControllerManager {
             self.pending.insert(call, Pending { purpose, request: request.clone() });
         }
         ctx.send_after(PROCESSING, self.calls.server(), Message::Request { call, request });
+    }
+
+    /// The local copies, for whoever the process is a part of.
+    pub(in crate::controllers) fn store(&self, kind: Kind) -> Option<&Store> {
+        self.informers.iter().find(|informer| informer.spec.kind == kind).map(Informer::store)
     }
 
     /// The lease is ours: informers and controllers begin.
@@ -283,6 +311,9 @@ impl ControllerManager {
 
 impl Process<Message> for ControllerManager {
     fn start(&mut self, ctx: &mut Ctx<'_, Message>) {
+        if !self.hosting.elects {
+            return self.lead(ctx);
+        }
         let identity = format!("{}_{}", self.host, ctx.rng().uuid());
         self.leader = LeaderElector::new(LEASE, &identity, ElectionTimes::DEFAULT);
         self.try_lease(ctx);
@@ -373,7 +404,8 @@ impl Process<Message> for ControllerManager {
         let life = self.life + 1;
         let mut calls = self.calls.clone();
         calls.forget();
-        *self = ControllerManager { calls, life, ..ControllerManager::new(self.calls.server(), self.host, self.flags) };
+        let server = self.calls.server();
+        *self = ControllerManager { calls, life, ..ControllerManager::of(self.hosting, server, self.host, self.flags) };
     }
 
     fn clone_box(&self) -> Box<dyn Process<Message>> {

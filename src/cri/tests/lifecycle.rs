@@ -29,6 +29,7 @@ impl Node {
             node: Arc::from("node-a"),
             pod_cidr: "10.244.1.0/24".into(),
             kubelet,
+            storage: ProcessId(u32::MAX),
             memory_bytes: 8 << 30,
         };
         kernel.add("containerd/node-a", RUNTIME, Box::new(Runtime::new(config)));

@@ -42,8 +42,10 @@ fn a_node_registers_and_becomes_ready() {
         lines,
         [
             "POST /api/v1/nodes",
+            "GET /apis/storage.k8s.io/v1/csinodes/node-a",
             "GET /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-a",
             "PATCH /api/v1/nodes/node-a/status",
+            "POST /apis/storage.k8s.io/v1/csinodes",
             "POST /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases",
         ]
     );

@@ -46,6 +46,13 @@ impl<K, V> OrdMap<K, V> {
         *self = OrdMap::new();
     }
 
+    /// Whether the two are clones of one map that neither was changed since. (A change that was undone counts.)
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.len == other.len
+            && self.chunks.len() == other.chunks.len()
+            && self.chunks.iter().zip(&other.chunks).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
     /// The entries in the order of their keys.
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter { front: [].iter(), chunks: self.chunks.iter(), back: [].iter() }

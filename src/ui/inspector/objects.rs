@@ -54,6 +54,7 @@ pub fn any_object(props: &ObjectProps) -> Html {
     html! {
         <div class="insp">
             <div class="hd"><h2>{ detail.name.clone() }</h2><span class="st">{ detail.kind }</span></div>
+            if !detail.told.is_empty() { <p class="said">{ detail.told.clone() }</p> }
             if let Some(selection) = selection.filter(|_| detail.follows) {
                 <div class="acts">{ follow(selection, on_ask) }</div>
             }
