@@ -58,12 +58,12 @@ test("nothing yet is said so, and the cluster's own objects are one press away",
 test("owners, selectors, references and what is missing, with wanted and there", () => on("?paused", {}, async (page) => {
   await applied(page);
   await there(page, /^Deployment web, 0 of 3 ready, 3 updated; owns ReplicaSet web-/);
-  await there(page, /^Service web, 0 of 3 endpoints; selects Pod web-/);
+  await there(page, /^Service web, 0 of 3 endpoints; slice EndpointSlice web-/);
   await there(page, /^ConfigMap site, 1 key; mounted by Pod web-/);
   await there(page, /^Secret db-pass, not found; env of Pod web-/);
   await there(page, /^Pod web-.*, CreateContainerConfigError 0\/1; .*env Secret db-pass/, 3);
   const words = graph(page).locator(".edgeword");
-  for (const word of ["owns", "selects", "mounts", "env"]) await eventually(async () => await words.filter({ hasText: word }).count() > 0, true, word);
+  for (const word of ["owns", "slice", "endpoint", "mounts", "env"]) await eventually(async () => await words.filter({ hasText: word }).count() > 0, true, word);
   // What is made is there; what was stuck goes on.
   await kubectl(page, "kubectl create secret generic db-pass --from-literal=p=x");
   await rest(page, 60_000);

@@ -273,6 +273,8 @@ fn scheduler(things: &Things, wide: bool) -> Html {
         };
     }
     let x = rect.x + 12.0;
+    // Both words have room only for the short name.
+    let leads = things.component("kube-scheduler").map_or("", leadership);
     let cycle = waiting.first().map(|pod| {
         let (symbol, colour) = glyph(pod.phase);
         html! {
@@ -293,8 +295,8 @@ fn scheduler(things: &Things, wide: bool) -> Html {
     };
     html! {
         <>
-        { label("t", x, rect.y + 19.0, "kube-scheduler") }
-        { label("s e", rect.right() - 10.0, rect.y + 19.0, things.component("kube-scheduler").map_or("", leadership).to_owned()) }
+        { label("t", x, rect.y + 19.0, if leads.is_empty() { "kube-scheduler" } else { "scheduler" }) }
+        { label("s e", rect.right() - 10.0, rect.y + 19.0, leads.to_owned()) }
         { label("s", x, rect.y + 43.0, "next") }
         { cycle }
         if waiting.is_empty() { { label("s", x + 37.0, rect.y + 43.0, "nothing to place") } }
