@@ -70,7 +70,9 @@ impl ApiServer {
             ApiServer::admit_update(&mut new, &served);
         }
         call.stage(ctx, Stage::Validation);
-        let findings = (info.validate_update)(&new, &served);
+        let status = &*resource.subresource == "status";
+        let validate = if status { info.validate_status } else { info.validate_update };
+        let findings = validate(&new, &served);
         if !findings.is_empty() {
             return Err(Status::invalid(info, new.name(), &findings));
         }
