@@ -5,6 +5,7 @@ pub mod cri;
 pub mod cron;
 pub mod decode;
 pub mod defaults;
+pub mod disruption;
 pub mod duration;
 pub mod etcd;
 pub mod events_conversion;

@@ -23,6 +23,7 @@ use super::apply::Apply;
 use super::binding;
 use super::delete;
 use super::event_ttl::LeaseJob;
+use super::eviction;
 use super::patch::PatchFormat;
 use super::scale;
 use super::update;
@@ -48,8 +49,14 @@ pub enum Change {
     },
     /// A pod gets its node.
     Bind(Arc<Object>),
-    /// A pod is deleted politely.
-    Evict(DeleteOptions),
+    /// It is read, as etcd has it.
+    Look,
+    /// A budget lets this pod go.
+    Disrupt {
+        pod: Arc<str>,
+    },
+    /// A pod is marked as being evicted.
+    Mark(DeleteOptions),
 }
 
 /// A change of one object, on its way.
@@ -179,9 +186,10 @@ impl ApiServer {
                 self.decide_update(ctx, call, &scale::parent(resource), object, current)
             }
             Change::Bind(binding) => binding::bound(binding, current, ctx.unix_micros()),
-            Change::Delete(options) | Change::Evict(options) => {
-                delete::decide(resource, options, current, ctx.unix_micros())
-            }
+            Change::Delete(options) => delete::decide(resource, options, current, ctx.unix_micros()),
+            Change::Look => Ok(Decision::Keep(current.clone())),
+            Change::Disrupt { pod } => eviction::disrupted(current, pod, ctx.unix_micros()),
+            Change::Mark(options) => eviction::marked(current, options, ctx.unix_micros()),
         }
     }
 
@@ -269,12 +277,14 @@ impl ApiServer {
     fn answer(&mut self, ctx: &mut Ctx<'_, Message>, call: Call, mutation: &Mutation, object: Arc<Object>, gone: bool) {
         let resource = &mutation.resource;
         let (code, body) = match &mutation.change {
-            Change::Update(_) | Change::Patch { .. } | Change::Apply(_) => {
-                (200, Body::Object(convert::served(resource.kind, &object)))
-            }
+            Change::Update(_)
+            | Change::Patch { .. }
+            | Change::Apply(_)
+            | Change::Look
+            | Change::Disrupt { .. }
+            | Change::Mark(_) => (200, Body::Object(convert::served(resource.kind, &object))),
             Change::Scale(_) | Change::ScalePatch { .. } => (200, Body::Json(Arc::new(scale::scale_of(&object)))),
             Change::Bind(_) => (201, delete::success(None)),
-            Change::Evict(_) => (201, delete::success(None)),
             Change::Delete(options) => delete::answer(resource, options, &object, gone),
         };
         self.respond(ctx, call, Ok((code, body)));
