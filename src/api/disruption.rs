@@ -16,6 +16,10 @@ pub const SYNC_FAILED: &str = "SyncFailed";
 /// What an eviction that a budget forbids is answered.
 pub const REFUSED: &str = "Cannot evict pod as it would violate the pod's disruption budget.";
 
+/// What is said of a pod with more than one budget.
+pub const SEVERAL: &str =
+    "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+
 /// Whether a budget's selector picks a pod. An empty one picks every pod of the namespace; one that is absent or
 /// malformed picks none.
 pub fn guards(budget: &PodDisruptionBudget, labels: Option<&BTreeMap<String, String>>) -> bool {

@@ -13,6 +13,8 @@ pub mod cronjob;
 pub mod daemonset;
 #[doc(hidden)]
 pub mod deployment;
+#[doc(hidden)]
+pub mod disruption;
 mod expectations;
 #[doc(hidden)]
 pub mod fake;
@@ -64,6 +66,7 @@ pub const CONTROLLERS: &[Registration] = &[
     Registration { id: "cronjob", new: || Box::new(cronjob::CronJobController) },
     Registration { id: "daemonset", new: || Box::<daemonset::DaemonSetController>::default() },
     Registration { id: "deployment", new: || Box::new(deployment::DeploymentController) },
+    Registration { id: "disruption", new: || Box::new(disruption::DisruptionController) },
     Registration { id: "garbagecollector", new: || Box::<garbagecollector::GarbageCollector>::default() },
     Registration { id: "job", new: || Box::<job::JobController>::default() },
     Registration { id: "namespace", new: || Box::new(namespace::NamespaceController) },

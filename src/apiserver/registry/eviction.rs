@@ -239,7 +239,7 @@ fn several_budgets() -> Body {
         "apiVersion": "v1",
         "metadata": {},
         "status": "Failure",
-        "message": "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+        "message": disruption::SEVERAL,
         "code": 500,
     })))
 }
