@@ -20,6 +20,7 @@ pub mod printers;
 #[cfg(feature = "native")]
 pub mod protobuf;
 pub mod quantity;
+pub mod quota;
 pub mod resources;
 pub mod roles;
 pub mod selectors;

@@ -38,6 +38,7 @@ mod podgc;
 pub mod pods;
 #[doc(hidden)]
 pub mod replicaset;
+mod resourcequota;
 mod rootcacertpublisher;
 mod selector;
 mod serviceaccount;
@@ -77,6 +78,7 @@ pub const CONTROLLERS: &[Registration] = &[
         id: "replicationcontroller",
         new: || Box::new(replicaset::ReplicaSetController::new(Kind::ReplicationController)),
     },
+    Registration { id: "resourcequota", new: || Box::new(resourcequota::ResourceQuotaController) },
     Registration { id: "rootcacertpublisher", new: || Box::new(rootcacertpublisher::RootCaCertPublisher) },
     Registration { id: "serviceaccount", new: || Box::new(serviceaccount::ServiceAccountsController) },
     Registration { id: "statefulset", new: || Box::<statefulset::StatefulSetController>::default() },

@@ -6,6 +6,7 @@ use crate::sim::Ctx;
 
 use super::super::server::ApiServer;
 use super::super::stage::{Call, Origin};
+use super::charge::Charge;
 use super::eviction::Eviction;
 use super::mutation::Mutation;
 
@@ -13,6 +14,7 @@ use super::mutation::Mutation;
 #[derive(Clone, Debug)]
 pub enum Work {
     Evict(Box<Eviction>),
+    Charge(Box<Charge>),
 }
 
 /// A request that waits for a change made on its behalf.
@@ -57,6 +59,7 @@ impl ApiServer {
         call.origin = origin;
         match work {
             Work::Evict(eviction) => self.eviction_went_on(ctx, call, *eviction, result),
+            Work::Charge(charge) => self.charged(ctx, call, *charge, result),
         }
     }
 }

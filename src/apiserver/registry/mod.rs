@@ -7,6 +7,7 @@ mod batch;
 mod binding;
 mod body;
 mod bootstrap;
+mod charge;
 mod create;
 mod delete;
 mod errand;
@@ -29,7 +30,7 @@ pub(super) use create::{Creation, Parked};
 pub(super) use errand::Errand;
 pub(super) use event_ttl::EventLease;
 pub(super) use log::Forward;
-pub(super) use mutation::{Mutation, Write};
+pub(super) use mutation::{Decision, Mutation, Write};
 pub(super) use read::Read;
 pub(super) use service::Allocations;
 

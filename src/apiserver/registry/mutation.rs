@@ -12,6 +12,7 @@ use crate::api::etcd::{Compare, EtcdError, EtcdRequest, EtcdResponse, Op, OpResp
 use crate::api::{Body, Kind, Message, Object, Status};
 use crate::sim::Ctx;
 
+use super::super::admission::resource_quota;
 use super::super::cache::stamp;
 use super::super::convert;
 use super::super::options::DeleteOptions;
@@ -21,6 +22,7 @@ use super::super::stage::{Call, Stage};
 use super::super::storage::Pending;
 use super::apply::Apply;
 use super::binding;
+use super::charge::Charge;
 use super::delete;
 use super::event_ttl::LeaseJob;
 use super::eviction;
@@ -57,6 +59,11 @@ pub enum Change {
     },
     /// A pod is marked as being evicted.
     Mark(DeleteOptions),
+    /// A quota is charged with an object, less what it was before.
+    Charge {
+        object: Arc<Object>,
+        old: Option<Arc<Object>>,
+    },
 }
 
 /// A change of one object, on its way.
@@ -141,6 +148,10 @@ impl ApiServer {
                 self.answer(ctx, call, &mutation, Arc::new(*object), false);
             }
             Ok(Decision::Delete(last)) if mutation.dry_run => self.answer(ctx, call, &mutation, last, true),
+            Ok(Decision::Put { object, then_delete }) if self.uses_more(&mutation, &object, &current) => {
+                let charge = Charge::of_change(mutation, (object, then_delete), current);
+                self.charge(ctx, call, charge);
+            }
             Ok(Decision::Put { mut object, then_delete }) => {
                 object.meta_mut().resource_version = None;
                 let write = Write::Put { object: Arc::new(*object), then_delete };
@@ -190,6 +201,9 @@ impl ApiServer {
             Change::Look => Ok(Decision::Keep(current.clone())),
             Change::Disrupt { pod } => eviction::disrupted(current, pod, ctx.unix_micros()),
             Change::Mark(options) => eviction::marked(current, options, ctx.unix_micros()),
+            Change::Charge { object, old } => {
+                resource_quota::charged(current, object, old.as_deref(), ctx.unix_micros())
+            }
         }
     }
 
@@ -281,6 +295,7 @@ impl ApiServer {
             | Change::Patch { .. }
             | Change::Apply(_)
             | Change::Look
+            | Change::Charge { .. }
             | Change::Disrupt { .. }
             | Change::Mark(_) => (200, Body::Object(convert::served(resource.kind, &object))),
             Change::Scale(_) | Change::ScalePatch { .. } => (200, Body::Json(Arc::new(scale::scale_of(&object)))),

@@ -1,5 +1,6 @@
 //! A world of etcd, the API server and a client that asks what a test tells it to.
 
+mod admission;
 mod evictions;
 mod harness;
 
