@@ -6,6 +6,8 @@ mod cronjob;
 mod daemonset;
 #[path = "controller_tables/deployment.rs"]
 mod deployment;
+#[path = "controller_tables/endpointslice.rs"]
+mod endpointslice;
 #[path = "controller_tables/job.rs"]
 mod job;
 #[path = "controller_tables/nodelifecycle.rs"]

@@ -200,7 +200,7 @@ impl World {
         let response = if response.is_success() && edge::streams(&request) {
             let (frames, body) = mpsc::unbounded();
             self.streams.insert(call, frames);
-            edge::stream_head(&request, "audit").map(|()| StreamBody::new(body).boxed_unsync())
+            edge::stream_head(&request, response, "audit").map(|()| StreamBody::new(body).boxed_unsync())
         } else {
             edge::write_response(&request, response, "audit").map(full)
         };

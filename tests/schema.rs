@@ -155,8 +155,8 @@ fn built() -> Value {
     let (mut kinds, mut types) = (Map::new(), Map::new());
     let mut wanted: Vec<String> = Vec::new();
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
-    // Events are the system's to write, bindings the scheduler's.
-    let written = |info: &&&KindInfo| !matches!(info.kind, "Binding" | "ControllerRevision" | "Event");
+    // Events are the system's to write, bindings the scheduler's; who still writes Endpoints is told to write slices.
+    let written = |info: &&&KindInfo| !matches!(info.kind, "Binding" | "ControllerRevision" | "Endpoints" | "Event");
     for info in KINDS.iter().filter(written) {
         let name = full_name(info);
         kinds.insert(format!("{}/{}", info.api_version(), info.kind), json!(info.kind));

@@ -1,6 +1,8 @@
 //! The swarm: random manifests and faults from a seed, and what must hold whatever happens.
 //!
-//! After every revision: no pod is bound twice, no node is over its allocatable, revisions only grow.
+//! After every revision: no pod is bound twice, no node is over its allocatable, revisions only grow, a Job runs no more
+//! than its parallelism and is complete with all of its completions, an ordered StatefulSet skips no ordinal. At every
+//! moment: of several schedulers and controller managers at most one may act, and no pod of a set runs twice.
 //! Once the faults stop: the cluster converges, and no write that was acknowledged is lost.
 //! `SEED=42 cargo test --test swarm` repeats one run; without it a fixed set of seeds is run.
 
@@ -15,10 +17,15 @@ use storm::Storm;
 
 /// What is run when nobody asks for a seed.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=6;
+/// Likewise with two of each leader, and with sets and jobs.
+const SEEDS_OF_TWO: std::ops::RangeInclusive<u64> = 101..=104;
+
+/// Seeds from here on have two of each leader.
+const TWO_FROM: u64 = 101;
 
 fn run(seed: u64) {
     let weathered = catch_unwind(AssertUnwindSafe(|| {
-        let mut storm = Storm::new(seed);
+        let mut storm = Storm::new(seed, seed >= TWO_FROM);
         storm.rage();
         storm.calm();
     }));
@@ -33,5 +40,12 @@ fn the_cluster_weathers_random_storms() {
     match std::env::var("SEED") {
         Ok(seed) => run(seed.parse().unwrap_or_else(|error| panic!("SEED={seed} is no seed: {error}"))),
         Err(_) => SEEDS.for_each(run),
+    }
+}
+
+#[test]
+fn two_of_each_leader_weather_them_too() {
+    if std::env::var_os("SEED").is_none() {
+        SEEDS_OF_TWO.for_each(run);
     }
 }

@@ -20,7 +20,9 @@ const UNSCHEDULABLE: &str = "'--for=jsonpath={.status.conditions[?(@.type==\"Pod
 /// By file. One line a row.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
+    Row("k8s-examples/_archived/volumes/glusterfs/glusterfs-endpoints.yaml", 30, "^kubectl create service clusterip glusterfs-cluster --tcp=1; ^kubectl patch service glusterfs-cluster --type=json '-p=[{\"op\":\"remove\",\"path\":\"/spec/selector\"}]'; endpointslice -l endpointslice.kubernetes.io/managed-by=endpointslicemirroring-controller.k8s.io --for=jsonpath={.endpoints[1].addresses[0]}=10.240.79.157"),
     Row("k8s-examples/web/guestbook-go/guestbook-controller.yaml", 60, "rc/guestbook --for=jsonpath={.status.readyReplicas}=3"),
+    Row("k8s-examples/web/guestbook/all-in-one/guestbook-all-in-one.yaml", 90, "endpointslice -l kubernetes.io/service-name=frontend --for=jsonpath={.endpoints[2].conditions.ready}=true"),
     Row("k8s-examples/web/guestbook/legacy/redis-master-controller.yaml", 60, "rc/redis-master --for=jsonpath={.status.readyReplicas}=1"),
     Row("k8s-examples/web/guestbook/legacy/redis-replica-controller.yaml", 60, "rc/redis-replica --for=jsonpath={.status.readyReplicas}=2"),
     Row("k8s-website/admin/dns/busybox.yaml", 60, "pod/busybox --for=condition=Ready"),
@@ -40,6 +42,8 @@ const ROWS: &[Row] = &[
     Row("k8s-website/application/job/rabbitmq/rabbitmq-statefulset.yaml", 120, "statefulset/rabbitmq --for=jsonpath={.status.readyReplicas}=1"),
     Row("k8s-website/application/job/rabbitmq/rabbitmq-statefulset.yaml", 120, "kubectl rollout status sts/rabbitmq"),
     Row("k8s-website/application/mongodb/mongo-deployment.yaml", 90, "deployment/mongo --for=condition=Available"),
+    Row("k8s-website/application/mysql/mysql-services.yaml", 10, "kubectl get endpoints mysql mysql-read"),
+    Row("k8s-website/application/mysql/mysql-services.yaml", 10, "endpointslice -l kubernetes.io/service-name=mysql-read --for=jsonpath={.addressType}=IPv4"),
     Row("k8s-website/application/shell-demo.yaml", 60, "pod/shell-demo --for=condition=Ready"),
     Row("k8s-website/application/ssa/nginx-deployment-no-replicas.yaml", 60, "deployment/nginx-deployment --for=condition=Available"),
     Row("k8s-website/application/ssa/nginx-deployment.yaml", 60, "deployment/nginx-deployment --for=jsonpath={.status.readyReplicas}=1"),
@@ -79,6 +83,8 @@ const ROWS: &[Row] = &[
     Row("k8s-website/pods/topology-spread-constraints/two-constraints.yaml", 60, "kubectl label nodes --all zone=zoneA node=node1; pod/mypod --for=condition=Ready"),
     Row("k8s-website/service/access/backend-deployment.yaml", 60, "deployment/backend --for=jsonpath={.status.readyReplicas}=3"),
     Row("k8s-website/service/access/frontend-deployment.yaml", 60, "deployment/frontend --for=condition=Available"),
+    Row("k8s-website/service/explore-graceful-termination-nginx.yaml", 60, "^kubectl create deployment nginx --image=nginx --replicas=2; endpointslice -l kubernetes.io/service-name=nginx-service --for=jsonpath={.endpoints[1].conditions.serving}=true"),
+    Row("k8s-website/service/nginx-service.yaml", 60, "^kubectl create deployment nginx --image=nginx --replicas=3; endpointslice -l kubernetes.io/service-name=nginx-service --for=jsonpath={.endpoints[2].conditions.ready}=true"),
     Row("k8s-website/service/networking/curlpod.yaml", 90, "^kubectl create secret generic nginxsecret --from-literal=tls.crt=x; deployment/curl-deployment --for=condition=Available"),
 ];
 

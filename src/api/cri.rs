@@ -133,6 +133,12 @@ pub struct Image {
 #[derive(Clone, Debug, PartialEq)]
 pub enum CriRequest {
     Version,
+    /// Whether it can run pods, and whether their network is set up.
+    Status,
+    /// The range that pods get their addresses from: with it the network is set up.
+    UpdateRuntimeConfig {
+        pod_cidr: Arc<str>,
+    },
     RunPodSandbox(PodSandboxConfig),
     StopPodSandbox {
         sandbox_id: Arc<str>,
@@ -267,6 +273,9 @@ pub enum CriResponse {
         runtime_name: &'static str,
         runtime_version: &'static str,
     },
+    Status {
+        network_ready: bool,
+    },
     RunPodSandbox {
         sandbox_id: Arc<str>,
         ip: Arc<str>,
@@ -337,6 +346,8 @@ impl CriRequest {
     pub fn method(&self) -> &'static str {
         match self {
             CriRequest::Version => "Version",
+            CriRequest::Status => "Status",
+            CriRequest::UpdateRuntimeConfig { .. } => "UpdateRuntimeConfig",
             CriRequest::RunPodSandbox(_) => "RunPodSandbox",
             CriRequest::StopPodSandbox { .. } => "StopPodSandbox",
             CriRequest::RemovePodSandbox { .. } => "RemovePodSandbox",

@@ -18,6 +18,7 @@ mod quantities;
 mod volume;
 
 pub use quantities::bad_quantity;
+pub use volume::persistent_volume;
 
 /// `SetDefaults_Container`, for the two types that have a container's fields.
 macro_rules! container_fields {

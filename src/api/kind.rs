@@ -72,6 +72,8 @@ pub struct KindInfo {
     pub validate_update: fn(new: &Object, old: &Object) -> Vec<FieldError>,
     /// All findings on an update of `status`.
     pub validate_status: fn(new: &Object, old: &Object) -> Vec<FieldError>,
+    /// What a `Warning` header says with every answer; empty unless the kind is deprecated.
+    pub deprecation: &'static str,
     /// Table columns as the server prints them.
     pub columns: &'static [Column],
     /// The cells of a row, one per column; `now` is in microseconds since the Unix epoch.
@@ -198,6 +200,7 @@ pub(super) const fn plain(id: Kind) -> KindInfo {
         validate: no_findings,
         validate_update: no_findings_update,
         validate_status: no_findings_update,
+        deprecation: "",
         columns: &[NAME, AGE],
         row: name_row,
         field_labels: &[],

@@ -56,7 +56,14 @@ macro_rules! objects {
             /// Its JSON, with `apiVersion` and `kind`.
             pub fn to_value(&self) -> Value {
                 let value = match self { $(Object::$variant(object) => serde_json::to_value(object)),* };
-                value.unwrap_or_else(|error| panic!("a {:?} cannot be written as JSON: {error}", self.kind()))
+                let mut value =
+                    value.unwrap_or_else(|error| panic!("a {:?} cannot be written as JSON: {error}", self.kind()));
+                for (kind, field) in decode::NEVER_OMITTED {
+                    if *kind == self.kind() && value.get(field).is_none() {
+                        value[*field] = Value::Null;
+                    }
+                }
+                value
             }
 
             /// Reads an object of `kind` from JSON. `unknown` hears the path of every field that the
@@ -127,8 +134,12 @@ objects! {
     ConfigMap => k8s_openapi::api::core::v1::ConfigMap,
     ControllerRevision => k8s_openapi::api::apps::v1::ControllerRevision,
     CronJob => k8s_openapi::api::batch::v1::CronJob,
+    CSIDriver => k8s_openapi::api::storage::v1::CSIDriver,
+    CSINode => k8s_openapi::api::storage::v1::CSINode,
     DaemonSet => k8s_openapi::api::apps::v1::DaemonSet,
     Deployment => k8s_openapi::api::apps::v1::Deployment,
+    Endpoints => k8s_openapi::api::core::v1::Endpoints,
+    EndpointSlice => k8s_openapi::api::discovery::v1::EndpointSlice,
     Event => k8s_openapi::api::core::v1::Event,
     EventsV1Event => k8s_openapi::api::events::v1::Event,
     Job => k8s_openapi::api::batch::v1::Job,
@@ -136,6 +147,7 @@ objects! {
     LimitRange => k8s_openapi::api::core::v1::LimitRange,
     Namespace => k8s_openapi::api::core::v1::Namespace,
     Node => k8s_openapi::api::core::v1::Node,
+    PersistentVolume => k8s_openapi::api::core::v1::PersistentVolume,
     PersistentVolumeClaim => k8s_openapi::api::core::v1::PersistentVolumeClaim,
     Pod => k8s_openapi::api::core::v1::Pod,
     PodDisruptionBudget => k8s_openapi::api::policy::v1::PodDisruptionBudget,
@@ -148,6 +160,8 @@ objects! {
     Service => k8s_openapi::api::core::v1::Service,
     ServiceAccount => k8s_openapi::api::core::v1::ServiceAccount,
     StatefulSet => k8s_openapi::api::apps::v1::StatefulSet,
+    StorageClass => k8s_openapi::api::storage::v1::StorageClass,
+    VolumeAttachment => k8s_openapi::api::storage::v1::VolumeAttachment,
 }
 
 impl Kind {

@@ -3,10 +3,12 @@
 
 mod calls;
 mod informer;
+mod leaderelection;
 mod recorder;
 mod workqueue;
 
 pub use calls::{Calls, Outcome};
 pub use informer::{Change, Informer, InformerSpec, InformerState, Store};
+pub use leaderelection::{Election, LEASE_DURATION, LeaderElector, RENEW_DEADLINE, RETRY_PERIOD};
 pub use recorder::{EventKind, EventRecorder, Involved};
-pub use workqueue::{WorkQueue, WorkQueueKey};
+pub use workqueue::{BASE_DELAY, WorkQueue, WorkQueueKey};

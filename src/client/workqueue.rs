@@ -16,7 +16,8 @@ use crate::sim::{EventId, SimTime};
 pub trait WorkQueueKey: Clone + Ord {}
 impl<K: Clone + Ord> WorkQueueKey for K {}
 
-const BASE_DELAY: Duration = Duration::from_millis(5);
+/// How soon a key comes back after its first failure.
+pub const BASE_DELAY: Duration = Duration::from_millis(5);
 const MAX_DELAY: Duration = Duration::from_secs(1000);
 
 /// A workqueue. The owner takes keys with `get`, ends each with `done`, and wakes it with `release`
@@ -32,6 +33,7 @@ pub struct WorkQueue<K: WorkQueueKey> {
     /// The time a key is delayed to, to keep only the earliest.
     delayed_at: OrdMap<K, SimTime>,
     failures: OrdMap<K, u32>,
+    base_delay: Duration,
 }
 
 impl<K: WorkQueueKey> Default for WorkQueue<K> {
@@ -43,11 +45,17 @@ impl<K: WorkQueueKey> Default for WorkQueue<K> {
             delayed: OrdMap::new(),
             delayed_at: OrdMap::new(),
             failures: OrdMap::new(),
+            base_delay: BASE_DELAY,
         }
     }
 }
 
 impl<K: WorkQueueKey> WorkQueue<K> {
+    /// One whose keys come back after this long at first, not after 5 ms.
+    pub fn slow(base_delay: Duration) -> Self {
+        WorkQueue { base_delay, ..WorkQueue::default() }
+    }
+
     /// Asks for `key` to be worked on. One that waits already keeps its place and takes the newest cause.
     pub fn add(&mut self, key: K, cause: EventId) {
         if self.dirty.insert(key.clone(), cause).is_none() && !self.processing.contains(&key) {
@@ -72,10 +80,10 @@ impl<K: WorkQueueKey> WorkQueue<K> {
         self.delayed.insert((at, key), cause);
     }
 
-    /// Asks for `key` again after a failure: 5 ms, doubling with each.
+    /// Asks for `key` again after a failure: 5 ms unless the queue is a slow one, doubling with each.
     pub fn add_rate_limited(&mut self, now: SimTime, key: K, cause: EventId) -> Duration {
         let failures = self.failures.entry(key.clone()).or_insert(0);
-        let delay = BASE_DELAY.saturating_mul(1 << (*failures).min(20)).min(MAX_DELAY);
+        let delay = self.base_delay.saturating_mul(1 << (*failures).min(20)).min(MAX_DELAY);
         *failures += 1;
         self.add_after(now, key, delay, cause);
         delay

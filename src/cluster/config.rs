@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::controllers::Flags;
+use crate::controllers::nodeipam::Range;
+
 /// The configuration of a world. Together with the seed and the inputs it determines the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -17,7 +20,14 @@ pub struct Config {
     pub node_cpu_millis: u64,
     pub node_memory_bytes: u64,
     pub node_pods: u32,
+    /// Machines that run a scheduler and a controller manager: one of each leads, the others stand by.
+    pub control_planes: u32,
 }
+
+/// The machines of the control plane, by the names their leaders go by.
+const HOSTS: [&str; 3] = ["control-plane", "control-plane-2", "control-plane-3"];
+/// How many there may be.
+pub const CONTROL_PLANES_MAX: u32 = HOSTS.len() as u32;
 
 impl Default for Config {
     fn default() -> Self {
@@ -30,11 +40,17 @@ impl Default for Config {
             node_cpu_millis: 4_000,
             node_memory_bytes: 8 << 30,
             node_pods: 110,
+            control_planes: 1,
         }
     }
 }
 
 impl Config {
+    /// The machines of the control plane: the first runs everything, the others stand by.
+    pub fn hosts(&self) -> &'static [&'static str] {
+        &HOSTS[..self.control_planes.clamp(1, CONTROL_PLANES_MAX) as usize]
+    }
+
     /// The name of the node with this index: letters while they last, then numbers.
     pub fn node_name(&self, index: u32) -> String {
         match u8::try_from(index) {
@@ -43,10 +59,14 @@ impl Config {
         }
     }
 
-    /// The pod network of the node with this index: a /24 of 10.244.0.0/16, and on into 10.245.0.0/16 …
-    pub fn pod_cidr(&self, index: u32) -> String {
-        let block = index + 1;
-        format!("10.{}.{}.0/24", 244 + block / 256, block % 256)
+    /// What the controller managers are told: where nodes get the ranges of their pods from.
+    pub fn flags(&self) -> Flags {
+        let cluster_cidr = match self.nodes {
+            0..=256 => Range::new([10, 244, 0, 0], 16),
+            257..=1024 => Range::new([10, 244, 0, 0], 14),
+            _ => Range::new([10, 224, 0, 0], 11),
+        };
+        Flags { cluster_cidr }
     }
 
     /// The address of the node with this index.

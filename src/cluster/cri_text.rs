@@ -83,7 +83,9 @@ impl Text {
 
 fn of_request(out: &mut Text, request: &CriRequest) {
     match request {
+        CriRequest::UpdateRuntimeConfig { pod_cidr } => out.field("pod_cidr", pod_cidr),
         CriRequest::Version
+        | CriRequest::Status
         | CriRequest::ListPodSandbox
         | CriRequest::ListContainers
         | CriRequest::ListImages
@@ -139,6 +141,7 @@ fn of_response(out: &mut Text, response: &CriResponse) {
             out.field("runtime_name", runtime_name);
             out.field("runtime_version", runtime_version);
         }
+        CriResponse::Status { network_ready } => out.flag("network_ready", *network_ready),
         CriResponse::RunPodSandbox { sandbox_id, ip } => {
             out.field("pod_sandbox_id", sandbox_id);
             out.field("ip", ip);

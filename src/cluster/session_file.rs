@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::sim::{Logged, SimTime};
 
 use super::command::Command;
-use super::config::Config;
+use super::config::{CONTROL_PLANES_MAX, Config};
 use super::session::Session;
 
 /// The version this program writes.
@@ -214,6 +214,7 @@ fn read_config(value: Option<&Value>, faults: &mut Vec<String>) -> Config {
     config.node_cpu_millis = config.node_cpu_millis.min(1_000_000);
     config.node_memory_bytes = config.node_memory_bytes.min(1 << 50);
     config.node_pods = config.node_pods.min(1_000);
+    config.control_planes = config.control_planes.clamp(1, CONTROL_PLANES_MAX);
     config
 }
 

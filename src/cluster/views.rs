@@ -8,7 +8,9 @@ use serde_json::Value;
 use crate::api::quantity::Quantity;
 use crate::api::resources::pod_requests;
 use crate::api::{Kind, Object, Role};
+use crate::controllers::ControllerManager;
 use crate::cri::Runtime;
+use crate::scheduler::Scheduler;
 use crate::sim::Order;
 use crate::sim::persistent::OrdMap;
 use crate::sim::{Kernel, ProcessId, ProcessState};
@@ -17,6 +19,9 @@ use super::index::{TraceIndex, http_request};
 use super::label::label;
 use super::snapshot::{ComponentView, Flight, NodeView, Phase, PodView, Snapshot};
 use super::world::World;
+
+/// The name of the fact that tells whether one of several leads.
+pub const LEADERSHIP: &str = "leadership";
 
 /// Up to so many processes, those of three nodes, the runtimes say what they hold.
 const PROCESSES_FEW: usize = 12;
@@ -168,7 +173,8 @@ impl World {
             .processes()
             .filter_map(|(process, name, role, state)| {
                 let role = Role::parse(role)?;
-                let node = name.split_once('/').map_or("", |(_, node)| node);
+                let on_node = matches!(role, Role::Kubelet | Role::Runtime);
+                let node = name.split_once('/').filter(|_| on_node).map_or("", |(_, node)| node);
                 Some(ComponentView {
                     process,
                     name: name.clone(),
@@ -180,6 +186,12 @@ impl World {
                 })
             })
             .collect()
+    }
+
+    /// Whether one of several leads; nothing where there is only one.
+    fn leadership(&self, leads: bool) -> Option<(Arc<str>, Arc<str>)> {
+        let several = self.schedulers().nth(1).is_some();
+        several.then(|| (Arc::from(LEADERSHIP), Arc::from(if leads { "leads" } else { "stands by" })))
     }
 
     /// The small facts in a component's box.
@@ -203,15 +215,21 @@ impl World {
                 ]
             }
             Role::Scheduler => {
-                let (active, backoff, unschedulable) = self.scheduler().queue().lengths();
-                vec![
+                let Some(own) = self.kernel().inspect::<Scheduler>(process) else { return Vec::new() };
+                let (active, backoff, unschedulable) = own.queue().lengths();
+                let mut facts = vec![
                     fact("active", active as u64),
                     fact("backoff", backoff as u64),
                     fact("unschedulable", unschedulable as u64),
-                ]
+                ];
+                facts.extend(self.leadership(own.leads()));
+                facts
             }
             Role::ControllerManager => {
-                self.controller_manager().queue_depths().map(|(name, depth)| fact(name, depth as u64)).collect()
+                let Some(own) = self.kernel().inspect::<ControllerManager>(process) else { return Vec::new() };
+                let mut facts: Vec<_> = own.queue_depths().map(|(name, depth)| fact(name, depth as u64)).collect();
+                facts.extend(self.leadership(own.leads()));
+                facts
             }
             Role::Runtime if few => {
                 let runtime: Option<&Runtime> = self.kernel().inspect(process);

@@ -29,6 +29,8 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(45);
 pub struct World {
     kernel: Kernel<Message>,
     processes: Processes,
+    /// The controller managers and schedulers, by machine.
+    members: Arc<[(ProcessId, ProcessId)]>,
     last_call: u64,
     last_applied: Applied,
     pub(super) standing: Arc<Vec<Standing>>,
@@ -39,8 +41,6 @@ pub struct World {
 struct Processes {
     etcd: ProcessId,
     apiserver: ProcessId,
-    controller_manager: ProcessId,
-    scheduler: ProcessId,
     kubectl: ProcessId,
     client: ProcessId,
 }
@@ -60,16 +60,21 @@ impl World {
         let controller_manager = kernel.add(
             "kube-controller-manager",
             Role::ControllerManager.as_str(),
-            Box::new(ControllerManager::new(apiserver)),
+            Box::new(ControllerManager::new(apiserver, config.hosts()[0], config.flags())),
         );
-        let scheduler = kernel.add("kube-scheduler", Role::Scheduler.as_str(), Box::new(Scheduler::new(apiserver)));
+        let scheduler = Box::new(Scheduler::new(apiserver, config.hosts()[0]));
+        let scheduler = kernel.add("kube-scheduler", Role::Scheduler.as_str(), scheduler);
         let kubectl = kernel.add("kubectl", Role::Kubectl.as_str(), Box::new(Kubectl::new(apiserver)));
         let client = kernel.add("client", Role::Client.as_str(), Box::new(Gateway::new(apiserver)));
         for index in 0..config.nodes {
             add_node(&mut kernel, config, index, apiserver);
         }
-        let processes = Processes { etcd, apiserver, controller_manager, scheduler, kubectl, client };
-        World { kernel, processes, last_call: 0, last_applied: Applied::default(), standing: Arc::default() }
+        // Last, so that a cluster without them is what it was before there were any.
+        let mut members = vec![(controller_manager, scheduler)];
+        members.extend(config.hosts()[1..].iter().map(|host| add_standby(&mut kernel, config, host, apiserver)));
+        let processes = Processes { etcd, apiserver, kubectl, client };
+        let members = Arc::from(members);
+        World { kernel, processes, members, last_call: 0, last_applied: Applied::default(), standing: Arc::default() }
     }
 
     /// The engine.
@@ -87,14 +92,26 @@ impl World {
         self.kernel.inspect(self.processes.etcd).expect("etcd is an Etcd")
     }
 
-    /// The scheduler, for reading its queues and decisions.
-    pub fn scheduler(&self) -> &Scheduler {
-        self.kernel.inspect(self.processes.scheduler).expect("the scheduler is a Scheduler")
+    /// The schedulers, by machine.
+    pub fn schedulers(&self) -> impl Iterator<Item = &Scheduler> {
+        self.members.iter().map(|(_, own)| self.kernel.inspect(*own).expect("the scheduler is a Scheduler"))
     }
 
-    /// The controller manager, for reading its controllers' queues and plans.
+    /// The scheduler that leads, for reading its queues and decisions; the first where none does.
+    pub fn scheduler(&self) -> &Scheduler {
+        let first = || self.schedulers().next().expect("there is one");
+        self.schedulers().find(|own| own.leads()).unwrap_or_else(first)
+    }
+
+    /// The controller managers, by machine.
+    pub fn controller_managers(&self) -> impl Iterator<Item = &ControllerManager> {
+        self.members.iter().map(|(own, _)| self.kernel.inspect(*own).expect("the controller manager is one"))
+    }
+
+    /// The controller manager that leads, for reading its controllers' queues and plans; the first where none does.
     pub fn controller_manager(&self) -> &ControllerManager {
-        self.kernel.inspect(self.processes.controller_manager).expect("the controller manager is one")
+        let first = || self.controller_managers().next().expect("there is one");
+        self.controller_managers().find(|own| own.leads()).unwrap_or_else(first)
     }
 
     /// kubectl, for reading what its invocations printed.
@@ -227,6 +244,21 @@ pub(super) fn with_revision(kv: &KeyValue) -> Arc<Object> {
     Arc::new(object)
 }
 
+/// Another machine of the control plane: a controller manager and a scheduler that stand by.
+fn add_standby(
+    kernel: &mut Kernel<Message>,
+    config: &Config,
+    host: &'static str,
+    apiserver: ProcessId,
+) -> (ProcessId, ProcessId) {
+    let manager = Box::new(ControllerManager::new(apiserver, host, config.flags()));
+    let role = Role::ControllerManager.as_str();
+    let manager = kernel.add(&format!("{role}/{host}"), role, manager);
+    let role = Role::Scheduler.as_str();
+    let scheduler = kernel.add(&format!("{role}/{host}"), role, Box::new(Scheduler::new(apiserver, host)));
+    (manager, scheduler)
+}
+
 fn add_node(kernel: &mut Kernel<Message>, config: &Config, index: u32, apiserver: ProcessId) {
     let name = config.node_name(index);
     let node: Arc<str> = Arc::from(name.as_str());
@@ -241,11 +273,10 @@ fn add_node(kernel: &mut Kernel<Message>, config: &Config, index: u32, apiserver
         pods: config.node_pods,
         labels: BTreeMap::new(),
         internal_ip: config.node_ip(index),
-        pod_cidr: config.pod_cidr(index),
     };
     kernel.add(&format!("kubelet/{name}"), Role::Kubelet.as_str(), Box::new(Kubelet::new(kubelet_config)));
     let runtime_config =
-        RuntimeConfig { node, pod_cidr: config.pod_cidr(index), kubelet, memory_bytes: config.node_memory_bytes };
+        RuntimeConfig { node, pod_cidr: String::new(), kubelet, memory_bytes: config.node_memory_bytes };
     kernel.add(&format!("containerd/{name}"), Role::Runtime.as_str(), Box::new(Runtime::new(runtime_config)));
 }
 

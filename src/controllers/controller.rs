@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::{KINDS, Kind, Object, ObjectKey, Typed};
-use crate::client::{Change, Store};
+use crate::client::{BASE_DELAY, Change, Store};
 use crate::sim::SimTime;
 
+use super::nodeipam::Range;
 use super::plan::{Answer, Plan, Write};
 
 /// What a controller's queue holds: an object, by kind and key, and where one object gives rise to
@@ -151,6 +152,13 @@ impl fmt::Debug for dyn Controller {
     }
 }
 
+/// What the manager's flags say that a controller may want to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Flags {
+    /// `--cluster-cidr`: what nodes get their ranges from.
+    pub cluster_cidr: Range,
+}
+
 /// A control loop: looks at the local copies and says what to write. It sends nothing itself.
 pub trait Controller {
     /// Its name in `kube-controller-manager --controllers`.
@@ -163,6 +171,8 @@ pub trait Controller {
     fn component(&self) -> &'static str {
         self.name()
     }
+    /// Hears the flags, before anything else.
+    fn configure(&mut self, _flags: &Flags) {}
     /// The kinds whose changes it hears, and whose copies must be complete before it starts.
     fn watches(&self) -> &'static [Kind];
     /// How many keys it works on at a time.
@@ -170,6 +180,10 @@ pub trait Controller {
     /// How often a failing key is tried again before it is dropped; `None` for ever.
     fn retries_max(&self) -> Option<u32> {
         None
+    }
+    /// How soon a failing key is tried again at first.
+    fn base_delay(&self) -> Duration {
+        BASE_DELAY
     }
     /// How often `on_tick` is called.
     fn period(&self) -> Option<Duration> {

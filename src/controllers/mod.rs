@@ -15,6 +15,11 @@ pub mod daemonset;
 pub mod deployment;
 #[doc(hidden)]
 pub mod disruption;
+#[doc(hidden)]
+pub mod endpoint;
+#[doc(hidden)]
+pub mod endpointslice;
+mod endpointslicemirroring;
 mod expectations;
 #[doc(hidden)]
 pub mod fake;
@@ -26,6 +31,7 @@ mod history;
 pub mod job;
 mod manager;
 mod namespace;
+pub mod nodeipam;
 #[doc(hidden)]
 pub mod nodelifecycle;
 #[doc(hidden)]
@@ -41,14 +47,16 @@ pub mod replicaset;
 mod resourcequota;
 mod rootcacertpublisher;
 mod selector;
+mod service_pods;
 mod serviceaccount;
 #[doc(hidden)]
 pub mod statefulset;
 #[doc(hidden)]
 pub mod tainteviction;
+mod trigger_time;
 mod ttlafterfinished;
 
-pub use controller::{Controller, Enqueue, Observed, Stores, Turn, WorkKey};
+pub use controller::{Controller, Enqueue, Flags, Observed, Stores, Turn, WorkKey};
 pub use manager::{ControllerManager, ControllerReport, InformerReport, KeyReport, KeyState, LeaderReport, PlanReport};
 pub use plan::{Announce, Answer, Append, Failure, Plan, Step, Write};
 
@@ -68,9 +76,16 @@ pub const CONTROLLERS: &[Registration] = &[
     Registration { id: "daemonset", new: || Box::<daemonset::DaemonSetController>::default() },
     Registration { id: "deployment", new: || Box::new(deployment::DeploymentController) },
     Registration { id: "disruption", new: || Box::new(disruption::DisruptionController) },
+    Registration { id: "endpoint", new: || Box::<endpoint::EndpointController>::default() },
+    Registration { id: "endpointslice", new: || Box::<endpointslice::EndpointSliceController>::default() },
+    Registration {
+        id: "endpointslicemirroring",
+        new: || Box::<endpointslicemirroring::EndpointSliceMirroringController>::default(),
+    },
     Registration { id: "garbagecollector", new: || Box::<garbagecollector::GarbageCollector>::default() },
     Registration { id: "job", new: || Box::<job::JobController>::default() },
     Registration { id: "namespace", new: || Box::new(namespace::NamespaceController) },
+    Registration { id: "nodeipam", new: || Box::<nodeipam::NodeIpamController>::default() },
     Registration { id: "nodelifecycle", new: || Box::<nodelifecycle::NodeLifecycleController>::default() },
     Registration { id: "podgc", new: || Box::<podgc::PodGcController>::default() },
     Registration { id: "replicaset", new: || Box::new(replicaset::ReplicaSetController::new(Kind::ReplicaSet)) },

@@ -1,6 +1,9 @@
 //! What the screen may know of a runtime.
 
-use crate::api::cri::{ContainerStatus, Image, PodSandboxStatus};
+use std::sync::Arc;
+
+use crate::api::cri::{ContainerStatus, Image, LogLine, PodSandboxStatus};
+use crate::sim::Order;
 
 use super::runtime::Runtime;
 
@@ -13,6 +16,22 @@ impl Runtime {
     /// The containers, by id, each with how many lines its log holds.
     pub fn statuses(&self) -> impl Iterator<Item = (&ContainerStatus, usize)> {
         self.containers.values().map(|container| (&container.status, container.log.len()))
+    }
+
+    /// The last lines that the containers of a pod wrote, each with its container and that one's attempt, oldest
+    /// first; and how many there are.
+    pub fn last_lines(&self, pod_uid: &str, limit: usize) -> (Vec<(Arc<str>, u32, LogLine)>, usize) {
+        let own = self.containers.values().filter(|container| *container.status.pod_uid == *pod_uid);
+        let (mut lines, mut total) = (Vec::new(), 0);
+        for container in own {
+            let (name, attempt) = (&container.status.name, container.status.attempt);
+            let from = container.log.len().saturating_sub(limit);
+            total += container.log.len();
+            lines.extend(container.log.iter().skip(from).map(|line| (name.clone(), attempt, line.clone())));
+        }
+        lines.order_by_key(|(_, _, line)| line.unix_micros);
+        lines.drain(..lines.len().saturating_sub(limit));
+        (lines, total)
     }
 
     /// The images, by name.

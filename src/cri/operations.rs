@@ -19,7 +19,7 @@ use super::images;
 use super::program::{Launch, Signal};
 use super::registry::{Reference, resolve};
 use super::runtime::{Due, Runtime};
-use super::sandbox::Sandbox;
+use super::sandbox::{Addresses, Sandbox};
 use super::user;
 
 /// How long operations take, in milliseconds: the shortest, and what chance adds to it.
@@ -96,6 +96,10 @@ impl Runtime {
         let now = ctx.now();
         ctx.span(request.method(), started, now, detail(request));
         let outcome = match request {
+            CriRequest::UpdateRuntimeConfig { pod_cidr } => {
+                self.set_pod_cidr(pod_cidr);
+                Ok(CriResponse::Done)
+            }
             CriRequest::RunPodSandbox(config) => self.run_pod_sandbox(ctx, config),
             CriRequest::StopPodSandbox { sandbox_id } => self.stop_pod_sandbox(ctx, sandbox_id),
             CriRequest::RemovePodSandbox { sandbox_id } => self.remove_pod_sandbox(ctx, sandbox_id),
@@ -152,6 +156,7 @@ impl Runtime {
     fn look_up(&self, request: &CriRequest) -> Outcome {
         match request {
             CriRequest::Version => Ok(CriResponse::Version { runtime_name: "containerd", runtime_version: "2.1.4" }),
+            CriRequest::Status => Ok(CriResponse::Status { network_ready: !self.config.pod_cidr.is_empty() }),
             CriRequest::ListPodSandbox => {
                 Ok(CriResponse::ListPodSandbox(self.sandboxes.values().map(|sandbox| sandbox.status()).collect()))
             }
@@ -176,9 +181,20 @@ impl Runtime {
         }
     }
 
+    /// What the network plugin's configuration is written from. It lies on the disk and outlives the process.
+    fn set_pod_cidr(&mut self, pod_cidr: &str) {
+        if self.config.pod_cidr != pod_cidr {
+            self.config.pod_cidr = pod_cidr.to_owned();
+            self.addresses = Addresses::new(pod_cidr);
+        }
+    }
+
     fn run_pod_sandbox(&mut self, ctx: &mut Ctx<'_, Message>, config: &PodSandboxConfig) -> Outcome {
         let ip = if config.host_network {
             Arc::from("")
+        } else if self.config.pod_cidr.is_empty() {
+            let why = "failed to setup network for sandbox: cni plugin not initialized".to_owned();
+            return Err(("Unknown", why));
         } else {
             self.addresses.take().ok_or_else(|| {
                 let range = &self.config.pod_cidr;

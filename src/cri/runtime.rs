@@ -20,7 +20,7 @@ use super::sandbox::{Addresses, Sandbox};
 #[derive(Clone, Debug)]
 pub struct RuntimeConfig {
     pub node: Arc<str>,
-    /// `10.244.1.0/24`: where pods get their addresses from.
+    /// `10.244.1.0/24`: where pods get their addresses from; empty until the kubelet says so.
     pub pod_cidr: String,
     pub kubelet: ProcessId,
     /// The machine's memory.

@@ -161,10 +161,13 @@ impl Io<'_, '_> {
     pub fn send(&mut self, request: impl FnOnce() -> Request) -> Result<Arc<Response>, Stop> {
         match self.run.log.get(self.cursor).cloned() {
             Some(Entry::Answer(answer)) => {
-                self.cursor += 1;
                 if let Ok(response) = &answer {
-                    response.warnings.iter().for_each(|warning| self.err(format!("Warning: {warning}\n")));
+                    for warning in response.warnings.iter().filter(|warning| self.is_news(warning)).collect::<Vec<_>>()
+                    {
+                        self.err(format!("Warning: {warning}\n"));
+                    }
                 }
+                self.cursor += 1;
                 answer.map_err(|why| Stop::Failed(Failure::Connection(why)))
             }
             Some(Entry::Pending) => Err(Stop::Waiting),
@@ -174,6 +177,12 @@ impl Io<'_, '_> {
                 Err(Stop::Waiting)
             }
         }
+    }
+
+    /// Whether no earlier answer brought this warning: kubectl tells each once (`Deduplicate`).
+    fn is_news(&self, warning: &Arc<str>) -> bool {
+        let mut earlier = self.run.log.iter().take(self.cursor);
+        !earlier.any(|entry| matches!(entry, Entry::Answer(Ok(answer)) if answer.warnings.contains(warning)))
     }
 
     /// Sends a request and gives its successful answer.

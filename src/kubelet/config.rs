@@ -20,8 +20,6 @@ pub struct KubeletConfig {
     /// Labels besides those every node has.
     pub labels: BTreeMap<String, String>,
     pub internal_ip: String,
-    /// `10.244.1.0/24`
-    pub pod_cidr: String,
 }
 
 /// The version every component reports.

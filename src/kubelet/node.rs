@@ -8,6 +8,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::{Node, NodeSpec};
 
+use crate::api::cri::CriRequest;
 use crate::api::http::content_type;
 use crate::api::time::micro_time;
 use crate::api::{Kind, Message, Object, ObjectMeta, OwnerReference, Request, Response, Typed};
@@ -18,6 +19,7 @@ use super::config::{
     NODE_LEASE_DURATION_SECONDS, NODE_STATUS_REPORT_FREQUENCY, NODE_STATUS_UPDATE_FREQUENCY, RUNTIME_DOWN_AFTER,
 };
 use super::process::{Call, Kubelet, Timer};
+use super::runtime::CriCall;
 
 /// What the kubelet knows of its node's object.
 #[derive(Clone, Debug)]
@@ -31,12 +33,16 @@ pub struct NodeState {
     reporting: bool,
     /// What the last look that found nothing to report depends on: the runtime, pressure, how many images there
     /// are, and the version of the node's object.
-    looked: Option<(bool, (bool, bool), usize, u64)>,
+    looked: Option<((bool, bool), (bool, bool), usize, u64)>,
     lease: Option<Arc<Object>>,
     /// The conditions' events were said.
     announced: bool,
     was_ready: bool,
     /// Under pressure of memory and of disk, as the events said last.
+    /// Whether the runtime said that the pods' network is set up.
+    pub network_ready: bool,
+    /// The range that the runtime was told.
+    pub pod_cidr: Arc<str>,
     was_pressed: (bool, bool),
     was_unschedulable: bool,
 }
@@ -53,6 +59,8 @@ impl NodeState {
             looked: None,
             lease: None,
             announced: false,
+            network_ready: false,
+            pod_cidr: Arc::from(""),
             was_ready: false,
             was_pressed: (false, false),
             was_unschedulable: false,
@@ -81,11 +89,7 @@ impl Kubelet {
                 ),
                 ..ObjectMeta::default()
             },
-            spec: Some(NodeSpec {
-                pod_cidr: Some(self.config.pod_cidr.clone()),
-                pod_cidrs: Some(vec![self.config.pod_cidr.clone()]),
-                ..NodeSpec::default()
-            }),
+            spec: Some(NodeSpec::default()),
             ..Node::default()
         };
         node.status = Some(self.node_status(ctx.now(), ctx.unix_micros(), None));
@@ -137,7 +141,8 @@ impl Kubelet {
         let now = ctx.now();
         let Some(stored) = self.node.stored.clone() else { return };
         let due = now.since(self.node.reported) >= NODE_STATUS_REPORT_FREQUENCY;
-        let looked = (self.runtime_ready(now), self.evictions.pressure, self.images.len(), stored.resource_version());
+        let runtime = (self.runtime_ready(now), self.node.network_ready);
+        let looked = (runtime, self.evictions.pressure, self.images.len(), stored.resource_version());
         if !due && self.node.looked == Some(looked) {
             return;
         }
@@ -217,8 +222,34 @@ impl Kubelet {
         }
     }
 
+    /// `updatePodCIDR`: the runtime hears of the node's range, and is asked whether it has a network now.
+    fn tell_pod_cidr(&mut self, ctx: &mut Ctx<'_, Message>, node: &Object) {
+        let spec = node.expect::<Node>().spec.as_ref();
+        let Some(range) = spec.and_then(|spec| spec.pod_cidr.as_deref()).filter(|range| !range.is_empty()) else {
+            return;
+        };
+        if self.health.up && *self.node.pod_cidr != *range {
+            self.node.pod_cidr = Arc::from(range);
+            let pod_cidr = self.node.pod_cidr.clone();
+            self.cri.send(ctx, CriRequest::UpdateRuntimeConfig { pod_cidr }, CriCall::Forget);
+            self.cri.send(ctx, CriRequest::Status, CriCall::Status);
+        }
+    }
+
+    /// The runtime answers whether the network is set up.
+    pub(super) fn runtime_status(&mut self, ctx: &mut Ctx<'_, Message>, network_ready: bool) {
+        self.node.network_ready = network_ready;
+        if let Some(node) = self.node.stored.clone() {
+            self.tell_pod_cidr(ctx, &node);
+        }
+        self.report_node(ctx);
+    }
+
     /// The watch brought the node: what others changed of it is known.
-    pub(super) fn node_changed(&mut self, new: Option<&Arc<Object>>) {
+    pub(super) fn node_changed(&mut self, ctx: &mut Ctx<'_, Message>, new: Option<&Arc<Object>>) {
+        if let Some(new) = new {
+            self.tell_pod_cidr(ctx, new);
+        }
         if let (Some(stored), Some(new)) = (&self.node.stored, new)
             && new.resource_version() > stored.resource_version()
         {

@@ -23,6 +23,10 @@ use super::process::Kubelet;
 /// `nodeStatusMaxImages`
 const NODE_STATUS_MAX_IMAGES: usize = 50;
 
+/// What the runtime says while it has no range for pods.
+const NETWORK_NOT_READY: &str = "container runtime network not ready: NetworkReady=false \
+    reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized";
+
 /// What pods may use of the node's memory.
 pub fn allocatable_memory(config: &KubeletConfig) -> u64 {
     config.memory_bytes.saturating_sub(EVICTION_HARD_MEMORY_BYTES)
@@ -119,6 +123,7 @@ impl Kubelet {
         let set = |kind, reason, message| condition(kind, false, reason, message, old, unix_micros);
         let pressed = |kind, reason, message| condition(kind, true, reason, message, old, unix_micros);
         let ready = match (self.runtime_ready(now), self.health.seen > SimTime::ZERO) {
+            (true, _) if !self.node.network_ready => set("Ready", "KubeletNotReady", NETWORK_NOT_READY),
             (true, _) => condition("Ready", true, "KubeletReady", "kubelet is posting ready status", old, unix_micros),
             (false, false) => {
                 set("Ready", "KubeletNotReady", "container runtime status check may not have completed yet")

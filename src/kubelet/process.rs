@@ -195,7 +195,7 @@ impl Kubelet {
         for change in changes {
             match change.kind {
                 Kind::Pod => self.pod_changed(ctx, change.old.as_ref(), change.new.as_ref()),
-                Kind::Node => self.node_changed(change.new.as_ref()),
+                Kind::Node => self.node_changed(ctx, change.new.as_ref()),
                 Kind::ConfigMap | Kind::Secret => self.reference_changed(ctx, &(change.kind, change.key)),
                 _ => {}
             }
@@ -282,6 +282,11 @@ impl Kubelet {
     fn on_cri_response(&mut self, ctx: &mut Ctx<'_, Message>, what: &CriCall, response: &CriResponse) {
         match what {
             CriCall::Version => self.runtime_is_up(ctx),
+            CriCall::Status => {
+                if let CriResponse::Status { network_ready } = response {
+                    self.runtime_status(ctx, *network_ready);
+                }
+            }
             CriCall::Subscribe | CriCall::Forget => {
                 if let CriResponse::ListImages(images) = response {
                     self.images = Arc::new(images.clone());
@@ -314,10 +319,10 @@ impl Kubelet {
     fn runtime_is_up(&mut self, ctx: &mut Ctx<'_, Message>) {
         self.health = RuntimeHealth { up: true, seen: ctx.now() };
         self.retrying = false;
+        self.cri.send(ctx, CriRequest::Status, CriCall::Status);
         self.cri.send(ctx, CriRequest::GetContainerEvents, CriCall::Subscribe);
         self.cri.send(ctx, CriRequest::ListImages, CriCall::Forget);
         self.relist(ctx);
-        self.report_node(ctx);
     }
 
     /// The runtime is away: what was under way has failed, what runs goes on.

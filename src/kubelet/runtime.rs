@@ -16,6 +16,8 @@ use super::probe_manager::ProbeKey;
 pub enum CriCall {
     /// Is it there?
     Version,
+    /// Can it run pods?
+    Status,
     Subscribe,
     /// A relist of PLEG.
     Sandboxes,

@@ -47,7 +47,6 @@ impl World {
             pods: 110,
             labels: BTreeMap::new(),
             internal_ip: "172.18.0.2".into(),
-            pod_cidr: "10.244.1.0/24".into(),
         };
         kernel.add("kubelet/node-a", Role::Kubelet.as_str(), Box::new(Kubelet::new(config)));
         let config = RuntimeConfig {

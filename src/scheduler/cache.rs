@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::sim::persistent::{OrdMap, OrdSet, Vector};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::api::{Kind, Object, ObjectKey};
@@ -63,6 +64,8 @@ pub struct Cache {
     /// The selectors of Services, and of what controls pods.
     services: OrdMap<ObjectKey, Labels>,
     owners: OrdMap<(Kind, ObjectKey), LabelSelector>,
+    /// The disruption budgets.
+    budgets: OrdMap<ObjectKey, Arc<Object>>,
     /// The labels of every namespace.
     namespaces: OrdMap<Arc<str>, Arc<Labels>>,
     /// Pods for which room is being made, by node.
@@ -134,6 +137,19 @@ impl Cache {
         let sets = self.label_sets.range((Arc::from(namespace), Labels::new())..);
         let sets = sets.take_while(|((of, _), _)| &**of == namespace);
         sets.filter(|((_, labels), _)| matches(labels)).map(|(_, set)| set.id).collect()
+    }
+
+    /// The disruption budgets of all namespaces.
+    pub fn budgets(&self) -> Vec<PodDisruptionBudget> {
+        self.budgets.values().filter_map(|budget| budget.get().cloned()).collect()
+    }
+
+    /// A disruption budget came, changed or went.
+    pub fn set_budget(&mut self, key: ObjectKey, budget: Option<Arc<Object>>) {
+        match budget {
+            Some(budget) => self.budgets.insert(key, budget),
+            None => self.budgets.remove(&key),
+        };
     }
 
     /// What the Services of a namespace select.

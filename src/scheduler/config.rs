@@ -17,9 +17,6 @@ pub struct SchedulerConfig {
     pub pod_max_backoff: Duration,
     /// `--pod-max-in-unschedulable-pods-duration`.
     pub pod_max_in_unschedulable_pods_duration: Duration,
-    pub lease_duration: Duration,
-    pub renew_deadline: Duration,
-    pub retry_period: Duration,
     pub plugin_args: PluginArgs,
     /// Simulated time that a scheduling cycle takes whatever the cluster.
     pub cycle_cost: Duration,
@@ -41,9 +38,6 @@ impl Default for SchedulerConfig {
             pod_initial_backoff: Duration::from_secs(1),
             pod_max_backoff: Duration::from_secs(10),
             pod_max_in_unschedulable_pods_duration: Duration::from_secs(300),
-            lease_duration: Duration::from_secs(15),
-            renew_deadline: Duration::from_secs(10),
-            retry_period: Duration::from_secs(2),
             plugin_args: PluginArgs::default(),
             cycle_cost: Duration::from_micros(100),
             filter_cost: Duration::from_micros(2),

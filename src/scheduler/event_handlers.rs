@@ -52,6 +52,7 @@ impl Scheduler {
                 let labels = new.map(|namespace| namespace.meta().labels.clone().unwrap_or_default());
                 self.cache.set_namespace(&change.key.name, labels);
             }
+            Kind::PodDisruptionBudget => self.cache.set_budget(change.key, change.new),
             Kind::ReplicaSet | Kind::ReplicationController | Kind::StatefulSet => {
                 let selector = new.and_then(|owner| selector_of(owner));
                 self.cache.set_owner(change.kind, change.key, selector);

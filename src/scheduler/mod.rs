@@ -10,7 +10,6 @@ mod config;
 mod event_handlers;
 mod fit_error;
 mod framework;
-mod leader;
 mod node_info;
 mod pod_info;
 mod process;

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crate::sim::persistent::Vector;
 
-use crate::api::{CallId, Kind, Message, Method, Object, ObjectKey, Request, Response, WatchEvent};
-use crate::client::{Calls, EventKind, EventRecorder, Informer, InformerSpec, Involved, Outcome as CallOutcome};
+use crate::api::{CallId, Kind, Message, Object, ObjectKey, Request, Response, WatchEvent};
+use crate::client::{
+    Calls, Election, EventKind, EventRecorder, Informer, InformerSpec, Involved, LeaderElector, Outcome as CallOutcome,
+};
 use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId, SimTime, TimerId};
 
 use super::cache::Cache;
 use super::config::SchedulerConfig;
-use super::leader::{LeaderElector, Step};
 use super::pod_info::PodInfo;
 use super::profile::Profile;
 use super::queue::{QueuedPod, SchedulingQueue};
@@ -26,8 +27,8 @@ use super::schedule_one::{Decision, Limits, schedule_pod};
 /// What a call to the API server was for.
 #[derive(Clone, Debug)]
 pub(super) enum Purpose {
-    LeaseRead,
-    LeaseWrite,
+    /// About the leader lease, by the election's number.
+    Lease(u32),
     Bind(Arc<BindingCycle>),
     /// An event, a status patch, a victim's deletion: nothing hangs on the answer.
     Other,
@@ -50,7 +51,8 @@ pub(super) struct InCycle {
     pub record: u64,
 }
 
-/// Timers, by token.
+/// Timers, by the low half of their token; the high half counts lives, so that a timer of an earlier one is none of a
+/// later's.
 mod token {
     pub const CYCLE: u64 = 1;
     pub const FLUSH: u64 = 2;
@@ -61,12 +63,20 @@ mod token {
 }
 
 /// What it watches besides pods: nodes, and what the plugins read.
-const OTHERS: [Kind; 6] =
-    [Kind::Namespace, Kind::Node, Kind::ReplicaSet, Kind::ReplicationController, Kind::Service, Kind::StatefulSet];
+const OTHERS: [Kind; 7] = [
+    Kind::Namespace,
+    Kind::Node,
+    Kind::PodDisruptionBudget,
+    Kind::ReplicaSet,
+    Kind::ReplicationController,
+    Kind::Service,
+    Kind::StatefulSet,
+];
 
 const USER_AGENT: &str = "kube-scheduler/v1.36.0";
 const USER: &str = "system:kube-scheduler";
-const HOST: &str = "control-plane";
+/// The name of its lease.
+const LEASE: &str = "kube-scheduler";
 
 /// The scheduler.
 #[derive(Clone, Debug)]
@@ -76,8 +86,11 @@ pub struct Scheduler {
     pub(super) calls: Calls<Purpose>,
     pub(super) pods: Informer,
     /// `OTHERS`: nodes, and what the plugins read besides.
-    others: [Informer; 6],
-    leader: Option<LeaderElector>,
+    others: [Informer; 7],
+    /// The machine it runs on.
+    host: &'static str,
+    life: u32,
+    leader: LeaderElector,
     pub(super) cache: Cache,
     pub(super) queue: SchedulingQueue,
     pub(super) recorder: Recorder,
@@ -89,22 +102,24 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// A scheduler that talks to `apiserver`, with upstream's configuration.
-    pub fn new(apiserver: ProcessId) -> Self {
-        Scheduler::with_config(apiserver, SchedulerConfig::default())
+    /// A scheduler on the machine `host` that talks to `apiserver`, with upstream's configuration.
+    pub fn new(apiserver: ProcessId, host: &'static str) -> Self {
+        Scheduler::with_config(apiserver, host, SchedulerConfig::default())
     }
 
     /// A scheduler with a configuration of its own.
-    pub fn with_config(apiserver: ProcessId, config: SchedulerConfig) -> Self {
+    pub fn with_config(apiserver: ProcessId, host: &'static str, config: SchedulerConfig) -> Self {
         Scheduler {
             profile: Arc::new(Profile::new(&config.plugin_args)),
             calls: Calls::new(apiserver, USER_AGENT, USER),
             pods: Informer::new(InformerSpec::fields(Kind::Pod, "status.phase!=Succeeded,status.phase!=Failed")),
             others: OTHERS.map(|kind| Informer::new(InformerSpec::all(kind))),
-            leader: None,
+            host,
+            life: 0,
+            leader: LeaderElector::default(),
             cache: Cache::default(),
             queue: SchedulingQueue::new(&config),
-            recorder: Recorder::new(config.scheduler_name, &format!("{}-{HOST}", config.scheduler_name)),
+            recorder: Recorder::new(config.scheduler_name, &format!("{}-{host}", config.scheduler_name)),
             in_cycle: None,
             next_start: 0,
             flush: None,
@@ -141,7 +156,17 @@ impl Scheduler {
 
     /// Whether it holds the lease.
     pub fn leads(&self) -> bool {
-        self.leader.as_ref().is_some_and(LeaderElector::leads)
+        self.leader.leads()
+    }
+
+    /// Whether it may act: it holds the lease, and renewed it in time.
+    pub fn may_act(&self, now: SimTime) -> bool {
+        self.leader.leads() && !self.leader.lost(now)
+    }
+
+    /// Where the election stands.
+    pub fn leader(&self) -> &LeaderElector {
+        &self.leader
     }
 
     /// How many attempts it made since it started.
@@ -228,7 +253,7 @@ impl Scheduler {
         }
         self.records.push_back(Arc::new(record));
         self.in_cycle = Some(InCycle { queued, decision: Arc::new(decision), record: self.attempts });
-        ctx.set_timer(cost, token::CYCLE);
+        self.set_timer(ctx, cost, token::CYCLE);
     }
 
     /// Sets the timer for the next thing in the queue that time alone brings about.
@@ -241,18 +266,22 @@ impl Scheduler {
             ctx.cancel_timer(timer);
         }
         if let Some(at) = next {
-            self.flush = Some((at, ctx.set_timer(at.since(ctx.now()), token::FLUSH)));
+            self.flush = Some((at, self.set_timer(ctx, at.since(ctx.now()), token::FLUSH)));
         }
     }
 
-    /// Does what the elector wants.
-    fn lease_step(&mut self, ctx: &mut Ctx<'_, Message>, step: Step) {
-        match step {
-            Step::Send(request) => {
-                self.calls.send(ctx, request, Purpose::LeaseWrite);
+    fn set_timer(&self, ctx: &mut Ctx<'_, Message>, delay: Duration, token: u64) -> TimerId {
+        ctx.set_timer(delay, u64::from(self.life) << 32 | token)
+    }
+
+    /// Does what the election wants.
+    fn elect(&mut self, ctx: &mut Ctx<'_, Message>, election: Election) {
+        match election {
+            Election::Ask(request, number) => {
+                self.calls.send(ctx, request, Purpose::Lease(number));
             }
-            Step::Wait => {}
-            Step::Elected(lease) => {
+            Election::Wait => {}
+            Election::Elected(lease) => {
                 self.announce_leader(ctx, &lease);
                 self.schedule_next(ctx);
             }
@@ -261,8 +290,7 @@ impl Scheduler {
 
     /// The election's event goes through the core API, unlike the scheduler's others.
     fn announce_leader(&mut self, ctx: &mut Ctx<'_, Message>, lease: &Object) {
-        let Some(leader) = &self.leader else { return };
-        let message = format!("{} became leader", leader.identity());
+        let message = format!("{} became leader", self.leader.identity());
         let mut recorder = EventRecorder::new(self.config.scheduler_name, "");
         let (involved, kind) = (Involved::object(lease), EventKind::Normal);
         let request = recorder.record(ctx.now(), ctx.unix_micros(), &involved, kind, "LeaderElection", message);
@@ -271,25 +299,13 @@ impl Scheduler {
         }
     }
 
-    fn arm_lease(&mut self, ctx: &mut Ctx<'_, Message>) {
-        let period = self.config.retry_period;
-        // Who waits for a lease waits up to 1.2 times as long again, so that not all ask at once.
-        let jitter = if self.leads() { 0 } else { ctx.rng().below(period.as_micros() as u64 * 6 / 5) };
-        ctx.set_cause(EventId::BOOT);
-        ctx.set_timer(period + Duration::from_micros(jitter), token::LEASE);
-    }
-
     fn on_lease_timer(&mut self, ctx: &mut Ctx<'_, Message>) {
-        if self.leader.as_ref().is_some_and(|leader| leader.lost(ctx.now())) {
-            self.step_down(ctx);
-            return;
+        ctx.set_cause(EventId::BOOT);
+        if let Some((request, number)) = self.leader.tick(ctx.now(), ctx.unix_micros()) {
+            self.calls.send(ctx, request, Purpose::Lease(number));
         }
-        let unix_micros = ctx.unix_micros();
-        if let Some(request) = self.leader.as_mut().and_then(|leader| leader.tick(unix_micros)) {
-            let read = request.method == Method::Get;
-            self.calls.send(ctx, request, if read { Purpose::LeaseRead } else { Purpose::LeaseWrite });
-        }
-        self.arm_lease(ctx);
+        let delay = self.leader.delay(ctx);
+        self.set_timer(ctx, delay, token::LEASE);
     }
 
     /// The lease is lost: upstream exits and is started again, knowing nothing.
@@ -308,19 +324,9 @@ impl Scheduler {
     fn on_answer(&mut self, ctx: &mut Ctx<'_, Message>, outcome: CallOutcome<Purpose>) {
         let response = outcome.response.as_deref();
         match outcome.token {
-            Purpose::LeaseRead => {
-                let (now, unix_micros) = (ctx.now(), ctx.unix_micros());
-                if let Some(leader) = &mut self.leader {
-                    let step = leader.on_read(now, unix_micros, response);
-                    self.lease_step(ctx, step);
-                }
-            }
-            Purpose::LeaseWrite => {
-                let now = ctx.now();
-                if let Some(leader) = &mut self.leader {
-                    let step = leader.on_written(now, response);
-                    self.lease_step(ctx, step);
-                }
+            Purpose::Lease(number) => {
+                let election = self.leader.answered(ctx.now(), ctx.unix_micros(), number, response);
+                self.elect(ctx, election);
             }
             Purpose::Bind(cycle) => {
                 ctx.set_cause(outcome.cause);
@@ -345,9 +351,10 @@ impl Scheduler {
 
     /// Every informer with its timer.
     fn informers(&mut self) -> impl Iterator<Item = (u64, &mut Informer)> {
+        let life = u64::from(self.life) << 32;
         let others = self.others.iter_mut().enumerate();
-        let others = others.map(|(index, informer)| (token::OTHERS + index as u64, informer));
-        std::iter::once((token::PODS, &mut self.pods)).chain(others)
+        let others = others.map(move |(index, informer)| (life | token::OTHERS + index as u64, informer));
+        std::iter::once((life | token::PODS, &mut self.pods)).chain(others)
     }
 
     fn start_informer(&mut self, ctx: &mut Ctx<'_, Message>, token: u64) {
@@ -375,8 +382,7 @@ impl Scheduler {
 
 impl Process<Message> for Scheduler {
     fn start(&mut self, ctx: &mut Ctx<'_, Message>) {
-        let identity = format!("{HOST}_{}", ctx.rng().uuid());
-        self.leader = Some(LeaderElector::new(&self.config, identity, ctx.now()));
+        self.leader = LeaderElector::new(LEASE, &format!("{}_{}", self.host, ctx.rng().uuid()));
         for token in token::PODS..token::OTHERS + self.others.len() as u64 {
             self.start_informer(ctx, token);
         }
@@ -384,6 +390,9 @@ impl Process<Message> for Scheduler {
     }
 
     fn on_message(&mut self, ctx: &mut Ctx<'_, Message>, envelope: &Envelope<Message>) {
+        if self.leader.lost(ctx.now()) {
+            return self.step_down(ctx);
+        }
         match &envelope.payload {
             Message::Response { call, response } => self.on_response(ctx, *call, response),
             Message::Watch { call, event } => self.on_watch(ctx, *call, event),
@@ -400,7 +409,13 @@ impl Process<Message> for Scheduler {
     }
 
     fn on_timer(&mut self, ctx: &mut Ctx<'_, Message>, token: u64) {
-        match token {
+        if token >> 32 != u64::from(self.life) {
+            return;
+        }
+        if self.leader.lost(ctx.now()) {
+            return self.step_down(ctx);
+        }
+        match token & 0xffff_ffff {
             token::CYCLE => {
                 self.end_cycle(ctx);
                 self.schedule_next(ctx);
@@ -431,7 +446,8 @@ impl Process<Message> for Scheduler {
     }
 
     fn lose_memory(&mut self) {
-        let mut fresh = Scheduler::with_config(self.calls.server(), (*self.config).clone());
+        let mut fresh = Scheduler::with_config(self.calls.server(), self.host, (*self.config).clone());
+        fresh.life = self.life + 1;
         fresh.calls = self.calls.clone();
         fresh.calls.forget();
         // What was decided is what the page shows of the past, not what the process remembers.

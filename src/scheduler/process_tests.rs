@@ -196,7 +196,7 @@ impl World {
             link: roles::link,
         });
         let apiserver = kernel.add("kube-apiserver", Role::ApiServer.as_str(), Box::new(FakeApiServer::default()));
-        let scheduler = Box::new(Scheduler::new(apiserver));
+        let scheduler = Box::new(Scheduler::new(apiserver, "control-plane"));
         let scheduler = kernel.add("kube-scheduler", Role::Scheduler.as_str(), scheduler);
         let mut world = World { kernel, apiserver, scheduler };
         nodes.iter().for_each(|node| world.put(node));

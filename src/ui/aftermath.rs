@@ -189,6 +189,9 @@ impl Aftermath {
                 ]);
                 Some(plain("marks not ready".to_owned(), caption, &[], "pods"))
             }
+            (Method::Put, "leases", "") if path.contains("/kube-system/") => {
+                takes_lease(&view.from, name, &value(&view.body)?)
+            }
             (Method::Get, ..) => self.broken.contains(&envelope.from).then(|| watch_again(&view.from, path, resource)),
             (Method::Put | Method::Patch, "nodes", "status") => self.node_status(session, &from, name, view),
             (Method::Patch, "nodes", "") => self.taints(&from, name, &value(&view.body)?),
@@ -287,6 +290,20 @@ impl Aftermath {
         let caption = Caption(vec![(false, format!("{from} {before}")), (true, node.to_owned()), (false, after)]);
         Some(plain(format!("taints {key}"), caption, &[], "nodes"))
     }
+}
+
+/// Whoever takes a leader lease that another held says so; a renewal says nothing.
+fn takes_lease(from: &str, lease: &str, body: &Value) -> Option<Beat> {
+    let spec = body.get("spec")?;
+    let taken = spec.get("acquireTime")? == spec.get("renewTime")? && spec.get("leaseTransitions")?.as_i64()? > 0;
+    let seconds = spec.get("leaseDurationSeconds")?.as_i64()?;
+    let caption = Caption(vec![
+        (true, from.to_owned()),
+        (false, " takes the lease ".to_owned()),
+        (true, lease.to_owned()),
+        (false, format!(": its holder has not renewed it for {seconds} s. It leads from now on.")),
+    ]);
+    taken.then(|| plain(format!("takes lease {lease}"), caption, &[], ""))
 }
 
 /// Whether an act breaks something.

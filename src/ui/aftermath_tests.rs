@@ -53,6 +53,14 @@ fn a_node_that_loses_its_power() {
 }
 
 #[test]
+fn a_leader_that_is_stopped_while_another_stands_by() {
+    let mut session = Session::ready(Config { control_planes: 2, ..Config::default() });
+    let name = "kube-scheduler".to_owned();
+    let acts = [(Command::StopProcess { name: name.clone() }, 30), (Command::StartProcess { name }, 20)];
+    expect_file!["aftermath/leader.txt"].assert_eq(&told(&play(&mut session, &acts)));
+}
+
+#[test]
 fn an_api_server_that_is_frozen() {
     let name = "kube-apiserver".to_owned();
     let acts = [(Command::Freeze { name: name.clone() }, 60), (Command::Thaw { name }, 20)];

@@ -37,6 +37,8 @@ pub fn who(process: &str, user_agent: &str) -> String {
         "client" => "A client".to_owned(),
         "etcd" | "kubectl" => process.to_owned(),
         agent => match agent.split_once('/') {
+            Some(("kube-scheduler", host)) => format!("The scheduler on {host}"),
+            Some(("kube-controller-manager", host)) => format!("{} on {host}", controller(user_agent)),
             Some(("kubelet", node)) => format!("The kubelet on {node}"),
             Some((runtime, node)) => format!("{runtime} on {node}"),
             None => agent.to_owned(),
@@ -105,6 +107,8 @@ pub fn noun(resource: &str) -> String {
         "deployments" => "Deployment",
         "limitranges" => "LimitRange",
         "persistentvolumeclaims" => "PersistentVolumeClaim",
+        "endpoints" => "Endpoints",
+        "endpointslices" => "EndpointSlice",
         "poddisruptionbudgets" => "PodDisruptionBudget",
         "podtemplates" => "PodTemplate",
         "priorityclasses" => "PriorityClass",
@@ -264,6 +268,9 @@ fn watch(message: &MessageView) -> Option<Caption> {
     }
     let hears = match message.to.as_ref() {
         "kube-controller-manager" => "The controllers hear".to_owned(),
+        other if other.starts_with("kube-controller-manager/") => {
+            format!("The controllers on {} hear", &other["kube-controller-manager/".len()..])
+        }
         other => format!("{} hears", who(other, "")),
     };
     let happened = match message.label.second.as_ref() {

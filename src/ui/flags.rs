@@ -101,7 +101,10 @@ impl FlagKind {
         match self {
             FlagKind::Act => ("M-4,-2.5h8l-4,5z", "flag"),
             FlagKind::Fault => ("M-3.2,-3.2l6.4,6.4M3.2,-3.2l-6.4,6.4", "flag cross"),
-            FlagKind::Refusal => ("M-4,-2.5h8l-4,5z", "flag bad"),
+            // A disc with a bar left out of it.
+            FlagKind::Refusal => {
+                ("M-3.6,0a3.6,3.6 0 1 1 7.2,0a3.6,3.6 0 1 1 -7.2,0zM-2.2,-.8v1.6h4.4v-1.6z", "flag bad")
+            }
             FlagKind::Event => ("M-2.2,-2.2h4.4v4.4h-4.4z", "flag hollow"),
             FlagKind::Warning => ("M-4.4,3.4h8.8l-4.4,-7.6z", "flag bad"),
         }
@@ -131,6 +134,14 @@ mod tests {
 
     fn count(log: &Log, kind: FlagKind) -> usize {
         log.flags().filter(|flag| flag.kind == kind).count()
+    }
+
+    #[test]
+    fn kinds_differ_by_more_than_colour() {
+        let kinds = [FlagKind::Act, FlagKind::Fault, FlagKind::Refusal, FlagKind::Event, FlagKind::Warning];
+        for (at, kind) in kinds.iter().enumerate() {
+            assert!(kinds[..at].iter().all(|other| other.shape().0 != kind.shape().0), "{}", kind.name());
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `seed` | a number below 2^64: the seed of a new cluster |
 //! | `nodes` | 1 to 1000: the nodes of a new cluster |
+//! | `controlPlanes` | 1 to 3: the schedulers and controller managers of a new cluster, of which one each leads |
 //! | `paused` | present, or not `0` or `false`: nothing plays until the reader says so |
 //! | `theme` | `light` or `dark` (read by `static/boot.js`, before the first paint) |
 //! | `speed` | `auto`, or simulated time per wall time, 0.0001 to 1000 |
@@ -14,7 +15,7 @@
 //! | `hide` | with `embed`: a list of `caption`, `transport`, `timeline` (the scrubber), `legend` and `open` |
 //! | `title` | with `embed`: the poster's title, at most 80 characters |
 
-use crate::cluster::{Config, NODES_MAX};
+use crate::cluster::{CONTROL_PLANES_MAX, Config, NODES_MAX};
 
 use super::pace::Speed;
 
@@ -73,6 +74,11 @@ pub fn asked(query: &str) -> Asked {
             }
             "nodes" => {
                 asked.config.nodes = value.parse().unwrap_or(asked.config.nodes).clamp(1, NODES_MAX);
+                asked.names_cluster = true;
+            }
+            "controlPlanes" => {
+                let count = value.parse().unwrap_or(asked.config.control_planes);
+                asked.config.control_planes = count.clamp(1, CONTROL_PLANES_MAX);
                 asked.names_cluster = true;
             }
             "paused" => asked.paused = on,

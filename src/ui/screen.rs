@@ -145,6 +145,15 @@ impl Things {
         self.components.iter().find(|component| &*component.name == name)
     }
 
+    /// The members of a component of which one leads, by machine; one or none where nobody stands by.
+    pub fn members<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a ComponentView> {
+        let is_one = move |view: &&ComponentView| match view.name.strip_prefix(name) {
+            Some(rest) => rest.is_empty() || rest.starts_with('/'),
+            None => false,
+        };
+        self.components.iter().filter(is_one)
+    }
+
     /// A node's view.
     pub fn node(&self, name: &str) -> Option<&NodeView> {
         let at = self.nodes.binary_search_by(|node| (*node.name).cmp(name)).ok()?;

@@ -100,7 +100,7 @@ pub async fn fetch(driver: Driver, path: String, init: JsValue) -> Result<JsValu
     });
     match first {
         Some(GatewayEvent::Response(response)) if edge::streams(&request) && response.is_success() => {
-            stream(&driver, call, &edge::stream_head(&request, ""))
+            stream(&driver, call, &edge::stream_head(&request, &response, ""))
         }
         Some(GatewayEvent::Response(response)) => {
             driver.with(|engine| engine.gateway.remove(&call));

@@ -3,7 +3,7 @@
 use web_sys::{FormData, HtmlFormElement, SubmitEvent};
 use yew::prelude::*;
 
-use crate::cluster::{NODES_MAX, export_objects, trace_lines};
+use crate::cluster::{CONTROL_PLANES_MAX, NODES_MAX, export_objects, trace_lines};
 
 use super::away::use_away;
 use super::bookmarks_view::BookmarksDialog;
@@ -140,12 +140,17 @@ struct NewProps {
     on_close: Callback<()>,
 }
 
+/// What an address says of machines that stand by; nothing where there are none.
+fn standbys(planes: u32) -> String {
+    if planes > 1 { format!("&controlPlanes={planes}") } else { String::new() }
+}
+
 /// A new cluster: it forgets the session and begins with the nodes and the seed chosen.
 #[component(NewDialog)]
 fn new_dialog(props: &NewProps) -> Html {
-    let (nodes, seed) = props.driver.with(|engine| {
+    let (nodes, seed, planes) = props.driver.with(|engine| {
         let config = engine.session.config();
-        (config.nodes, config.seed)
+        (config.nodes, config.seed, config.control_planes)
     });
     let onsubmit = Callback::from(|event: SubmitEvent| {
         event.prevent_default();
@@ -154,11 +159,12 @@ fn new_dialog(props: &NewProps) -> Html {
         let field = |name: &str| data.as_ref().and_then(|data| data.get(name).as_string()).unwrap_or_default();
         let nodes = field("nodes").trim().parse().unwrap_or(3_u32).clamp(1, NODES_MAX);
         let seed = field("seed").trim().parse().unwrap_or(1_u64);
+        let planes = field("planes").trim().parse().unwrap_or(1_u32).clamp(1, CONTROL_PLANES_MAX);
         keep::forget();
         if let Some(location) = web_sys::window().map(|window| window.location()) {
             // Without the address's old fragment, which would open its session again.
             let path = location.pathname().unwrap_or_default();
-            let _ = location.assign(&format!("{path}?nodes={nodes}&seed={seed}"));
+            let _ = location.assign(&format!("{path}?nodes={nodes}&seed={seed}{}", standbys(planes)));
         }
     });
     html! {
@@ -167,6 +173,7 @@ fn new_dialog(props: &NewProps) -> Html {
             <form {onsubmit}>
                 <div class="fields">
                     <label>{ "Nodes" }<input name="nodes" type="number" min="1" max={NODES_MAX.to_string()} value={nodes.to_string()} /></label>
+                    <label>{ "Schedulers and controller managers" }<input name="planes" type="number" min="1" max={CONTROL_PLANES_MAX.to_string()} value={planes.to_string()} /></label>
                     <label>{ "Seed" }<input name="seed" type="text" inputmode="numeric" value={seed.to_string()} /></label>
                 </div>
                 <p class="length">{ "The same seed and the same acts give the same run, to the last message." }</p>

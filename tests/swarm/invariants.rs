@@ -1,13 +1,16 @@
 //! What must hold after every revision, checked along etcd's log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kubarium::api::etcd::{EtcdEvent, KeyValue};
 use kubarium::api::quantity::Quantity;
 use kubarium::api::resources::pod_requests;
 use kubarium::api::{Kind, Object};
 use kubarium::cluster::World;
+use kubarium::cri::Runtime;
+use kubarium::sim::Replay;
 
 /// Amounts of `cpu` (millicores), `memory` (bytes) and `pods`.
 type Amounts = [i64; 3];
@@ -26,7 +29,19 @@ pub struct Invariants {
     allocatable: BTreeMap<String, Amounts>,
     /// The last mod revision of every key.
     versions: BTreeMap<String, u64>,
+    /// The pods of Jobs that are not over, by the Job's uid.
+    active: BTreeMap<String, BTreeSet<String>>,
+    /// What Jobs may run at once, by uid.
+    parallelism: BTreeMap<String, usize>,
+    /// When a pod of a StatefulSet was there last, by the set's uid and ordinal; `MAX` while it is.
+    ordinals: BTreeMap<(String, u64), u64>,
+    /// A write may arrive after its sender was succeeded: Jobs are not counted any more.
+    pub late_writes: bool,
+    now_secs: u64,
 }
+
+/// How long a controller's picture of the cluster may be old: a connection that is cut ends after 45 s.
+const LAG_SECS_MAX: u64 = 60;
 
 fn pod_takes(pod: &Pod) -> Amounts {
     let requests = pod.spec.as_ref().map(pod_requests).unwrap_or_default();
@@ -44,6 +59,9 @@ impl Invariants {
     /// Judges what was written since the last time.
     pub fn check(&mut self, world: &World) {
         let store = world.etcd().store();
+        self.now_secs = world.now().as_micros() / 1_000_000;
+        at_most_one_leads(world);
+        no_pod_of_a_set_runs_twice(world);
         assert!(store.revision() >= self.revision, "etcd went from {} to {}", self.revision, store.revision());
         if store.compact_revision() > self.revision + 1 {
             // The log below is gone: go on from what is stored.
@@ -68,6 +86,9 @@ impl Invariants {
             if let Object::Node(_) = &*event.kv.value {
                 self.allocatable.remove(event.kv.value.name());
             }
+            if let Object::Pod(pod) = &*event.kv.value {
+                self.owned(&key, pod, true);
+            }
             return;
         }
         assert_eq!(event.kv.mod_revision, revision, "{key} was written at another revision than it says");
@@ -78,7 +99,11 @@ impl Invariants {
 
     fn stored(&mut self, kv: &KeyValue) {
         match &*kv.value {
-            Object::Pod(pod) => self.pod(kv, pod),
+            Object::Pod(pod) => {
+                self.pod(kv, pod);
+                self.owned(&kv.key, pod, false);
+            }
+            Object::Job(job) => self.job(&kv.key, job),
             Object::Node(node) => {
                 self.allocatable.insert(kv.value.name().to_owned(), node_has(node));
             }
@@ -105,6 +130,46 @@ impl Invariants {
         }
     }
 
+    /// A pod of a Job or of an ordered set.
+    fn owned(&mut self, key: &str, pod: &Pod, gone: bool) {
+        let owners = pod.metadata.owner_references.iter().flatten();
+        let Some(owner) = owners.into_iter().find(|owner| owner.controller == Some(true)) else { return };
+        if owner.kind == "Job" {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
+            let over = gone || pod.metadata.deletion_timestamp.is_some() || matches!(phase, "Succeeded" | "Failed");
+            let active = self.active.entry(owner.uid.clone()).or_default();
+            if over {
+                active.remove(key);
+            } else {
+                active.insert(key.to_owned());
+            }
+            let most = self.parallelism.get(&owner.uid).copied().unwrap_or(usize::MAX);
+            assert!(self.late_writes || active.len() <= most, "{} runs {active:?}, at most {most}", owner.name);
+        }
+        if owner.kind == "StatefulSet" {
+            let ordinal = key.rsplit('-').next().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+            let was = self.ordinals.insert((owner.uid.clone(), ordinal), if gone { self.now_secs } else { u64::MAX });
+            if !gone && was != Some(u64::MAX) {
+                for below in 0..ordinal {
+                    let seen = self.ordinals.get(&(owner.uid.clone(), below)).copied();
+                    let recently = seen.is_some_and(|seen| seen.saturating_add(LAG_SECS_MAX) >= self.now_secs);
+                    assert!(recently, "{key} was made, and {}-{below} is not there", owner.name);
+                }
+            }
+        }
+    }
+
+    fn job(&mut self, key: &str, job: &Job) {
+        let (spec, status) = (job.spec.clone().unwrap_or_default(), job.status.clone().unwrap_or_default());
+        let uid = job.metadata.uid.clone().unwrap_or_default();
+        self.parallelism.insert(uid, usize::try_from(spec.parallelism.unwrap_or(1)).unwrap_or(0));
+        let complete = status.conditions.iter().flatten().any(|one| one.type_ == "Complete" && one.status == "True");
+        if complete {
+            let (done, wanted) = (status.succeeded.unwrap_or(0), spec.completions.unwrap_or(1));
+            assert!(done >= wanted, "{key} is complete with {done} of {wanted}");
+        }
+    }
+
     fn no_node_is_over(&self, revision: u64) {
         let mut sums: BTreeMap<&str, Amounts> = BTreeMap::new();
         for (node, takes) in self.taken.values() {
@@ -121,6 +186,28 @@ impl Invariants {
                     sum[at],
                     has[at]
                 );
+            }
+        }
+    }
+}
+
+/// Of several that could, one acts.
+fn at_most_one_leads(world: &World) {
+    let now = world.now();
+    let schedulers = world.schedulers().filter(|own| own.may_act(now)).count();
+    let managers = world.controller_managers().filter(|own| own.may_act(now)).count();
+    assert!(schedulers <= 1 && managers <= 1, "{schedulers} schedulers and {managers} controller managers may act");
+}
+
+/// A pod of a set has its name to itself: on no two machines a sandbox runs under it.
+fn no_pod_of_a_set_runs_twice(world: &World) {
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (process, name, role, _) in world.kernel().processes() {
+        let runtime = world.kernel().inspect::<Runtime>(process).filter(|_| role == "containerd");
+        for (sandbox, _) in runtime.into_iter().flat_map(Runtime::sandboxes) {
+            if sandbox.ready && sandbox.name.starts_with("db-") {
+                let before = seen.insert(sandbox.name.to_string(), name.to_string());
+                assert_eq!(before, None, "{} runs on {name} too", sandbox.name);
             }
         }
     }

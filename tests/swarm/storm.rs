@@ -28,11 +28,14 @@ pub struct Storm {
     session: Session,
     random: Random,
     invariants: Invariants,
+    /// Whether there are two of each leader; sets and jobs come with them.
+    two: bool,
     /// Whether more is asked for than the nodes have. It is taken back before the cluster has to converge.
     heavy: bool,
     /// What was done, for whoever reads a failure.
     log: Vec<String>,
     stopped: BTreeSet<String>,
+    frozen: BTreeSet<String>,
     dark: BTreeSet<String>,
     faults: BTreeSet<FaultSpec>,
     /// Writes of config maps under way, by call: name and value.
@@ -43,16 +46,19 @@ pub struct Storm {
 }
 
 impl Storm {
-    /// A cluster that has come up.
-    pub fn new(seed: u64) -> Self {
-        let session = Session::ready(Config { seed, ..Config::default() });
+    /// A cluster that has come up, with two schedulers and controller managers if `two`.
+    pub fn new(seed: u64, two: bool) -> Self {
+        let control_planes = if two { 2 } else { 1 };
+        let session = Session::ready(Config { seed, control_planes, ..Config::default() });
         Storm {
             session,
             random: Random::fork(seed, "swarm"),
             invariants: Invariants::default(),
+            two,
             heavy: seed.is_multiple_of(2),
             log: Vec::new(),
             stopped: BTreeSet::new(),
+            frozen: BTreeSet::new(),
             dark: BTreeSet::new(),
             faults: BTreeSet::new(),
             pending: BTreeMap::new(),
@@ -111,7 +117,7 @@ impl Storm {
     /// Lets it rage.
     pub fn rage(&mut self) {
         for _ in 0..ACTS {
-            match self.random.below(16) {
+            match self.random.below(if self.two { 22 } else { 16 }) {
                 0..=3 => self.apply_deployment(),
                 4 => self.scale(),
                 5 => self.delete(),
@@ -121,6 +127,10 @@ impl Storm {
                 10 => self.stop_process(),
                 11..=12 => self.start_all(),
                 13 => self.power(),
+                16..=17 => self.apply_set(),
+                18 => self.create_job(),
+                19..=20 => self.freeze(),
+                21 => self.thaw_all(),
                 _ => self.fault(),
             }
             let length = Duration::from_millis(100 + self.random.below(20_000));
@@ -140,6 +150,49 @@ impl Storm {
              image: {image}\n        resources: {{ requests: {{ cpu: {cpu}m, memory: {memory}Mi }} }}\n"
         );
         self.type_line("apply -f -".to_owned(), manifest);
+    }
+
+    fn apply_set(&mut self) {
+        let (replicas, image) = (self.random.below(4), *self.pick(&IMAGES));
+        let manifest = format!(
+            "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{ name: db }}\nspec:\n  replicas: {replicas}\n  \
+             serviceName: db\n  selector: {{ matchLabels: {{ app: db }} }}\n  template:\n    \
+             metadata: {{ labels: {{ app: db }} }}\n    spec:\n      containers:\n      - name: main\n        \
+             image: {image}\n        resources: {{ requests: {{ cpu: 50m, memory: 32Mi }} }}\n"
+        );
+        self.type_line("apply -f -".to_owned(), manifest);
+    }
+
+    fn create_job(&mut self) {
+        let (completions, parallelism) = (1 + self.random.below(5), 1 + self.random.below(3));
+        let seconds = 1 + self.random.below(20);
+        let manifest = format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{ generateName: task- }}\nspec:\n  \
+             completions: {completions}\n  parallelism: {parallelism}\n  template:\n    spec:\n      \
+             restartPolicy: Never\n      containers:\n      - name: main\n        image: busybox:1.36\n        \
+             command: [sleep, \"{seconds}\"]\n        resources: {{ requests: {{ cpu: 20m, memory: 16Mi }} }}\n"
+        );
+        self.type_line("create -f -".to_owned(), manifest);
+    }
+
+    /// One of the schedulers and controller managers.
+    fn leader_or_standby(&mut self) -> String {
+        let role = *self.pick(&["kube-scheduler", "kube-controller-manager"]);
+        let host = if self.two { *self.pick(&["", "/control-plane-2"]) } else { "" };
+        format!("{role}{host}")
+    }
+
+    fn freeze(&mut self) {
+        let name = self.leader_or_standby();
+        if !self.stopped.contains(&name) && self.frozen.insert(name.clone()) {
+            self.act(Command::Freeze { name });
+        }
+    }
+
+    fn thaw_all(&mut self) {
+        for name in std::mem::take(&mut self.frozen) {
+            self.act(Command::Thaw { name });
+        }
     }
 
     fn scale(&mut self) {
@@ -209,8 +262,12 @@ impl Storm {
     fn stop_process(&mut self) {
         let node = self.node();
         let kubelet = format!("kubelet/{node}");
-        let names = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", &kubelet];
+        let leader = if self.two { self.leader_or_standby() } else { "kube-scheduler".to_owned() };
+        let names = ["etcd", "kube-apiserver", "kube-controller-manager", &leader, &kubelet];
         let name = (*self.pick(&names)).to_owned();
+        if self.frozen.contains(&name) {
+            return;
+        }
         if !self.dark.contains(&node) && self.stopped.insert(name.clone()) {
             self.act(Command::StopProcess { name });
         }
@@ -238,6 +295,7 @@ impl Storm {
             return;
         }
         let between = match self.random.below(5) {
+            0 | 1 if self.two => self.leader_or_standby(),
             0 => "kube-scheduler".to_owned(),
             1 => "kube-controller-manager".to_owned(),
             2 => "etcd".to_owned(),
@@ -250,6 +308,10 @@ impl Storm {
             2 => FaultSpec::Loss { between, and, ppm: 1_000 + self.random.below(300_000) as u32 },
             _ => FaultSpec::Reorder { between, and, micros: 1_000 + self.random.below(50_000) },
         };
+        // What a manager sent before it was cut off arrives after another leads: then a Job may have one too many.
+        if self.two && matches!(&fault, FaultSpec::Partition { between, .. } if between.contains("manager")) {
+            self.invariants.late_writes = true;
+        }
         if self.faults.insert(fault.clone()) {
             self.act(Command::Inject { fault });
         }
@@ -264,6 +326,7 @@ impl Storm {
     /// Ends every fault, and waits for the cluster to find its place.
     pub fn calm(&mut self) {
         self.lift_all();
+        self.thaw_all();
         for node in std::mem::take(&mut self.dark) {
             self.act(Command::PowerOn { node });
         }

@@ -155,6 +155,12 @@ pub(super) fn alias(struct_name: &str, field: &str) -> Option<&'static str> {
         ("VolumeMount", "recursiveReadOnly") => "v1.RecursiveReadOnlyMode",
         ("HostPathVolumeSource", "type") => "v1.HostPathType",
         ("EmptyDirVolumeSource", "medium") => "v1.StorageMedium",
+        ("PersistentVolumeSpec", "persistentVolumeReclaimPolicy") | ("StorageClass", "reclaimPolicy") => {
+            "v1.PersistentVolumeReclaimPolicy"
+        }
+        ("PersistentVolumeSpec", "accessModes") => "v1.PersistentVolumeAccessMode",
+        ("PersistentVolumeSpec", "volumeMode") => "v1.PersistentVolumeMode",
+        ("StorageClass", "volumeBindingMode") => "v1.VolumeBindingMode",
         ("PersistentVolumeClaimSpec", "accessModes") => "v1.PersistentVolumeAccessMode",
         ("PersistentVolumeClaimSpec", "volumeMode") => "v1.PersistentVolumeMode",
         ("ImageVolumeSource", "pullPolicy") => "v1.PullPolicy",

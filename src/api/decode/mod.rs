@@ -25,6 +25,7 @@ pub use json_reader::{JsonDocument, SyntaxError};
 pub use object::{
     FieldValidation, Parsed, decode_body, decode_object, decode_parsed, decode_patched, parse, parse_body,
 };
+pub use omitempty::NEVER_OMITTED;
 pub use typed::{Findings, TypeError, Typed};
 pub use yaml_reader::{Duplicate, YamlDocument};
 

@@ -4,6 +4,8 @@
 //! are neither stored nor shown, and make no new revision. Lists and maps are always such fields; of the
 //! optional scalars, those that are no pointers.
 
+use crate::api::object::Kind;
+
 /// Optional scalars that are no pointers in types.go, of the registered kinds and of all they hold.
 const SCALARS: &str = "action active apiVersion audience availableReplicas certificateChainPath chapAuthDiscovery \
     chapAuthSession clusterIP completedIndexes component concurrencyPolicy containerID containerName count credentialBundlePath currentReplicas currentRevision datasetName \
@@ -12,12 +14,12 @@ const SCALARS: &str = "action active apiVersion audience availableReplicas certi
     generation globalDefault group health healthCheckNodePort host hostIP hostIPC hostNetwork hostPID hostPort hostname \
     image imagePullPolicy initialDelaySeconds ip iscsiInterface key keyPath keyring kind level loadBalancerIP \
     manager medium message minReadySeconds name namespace nodeName nodePort nominatedNodeName note numberAvailable \
-    numberUnavailable observedGeneration operation operator partition path paused periodSeconds phase podCIDR podIP podManagementPolicy pool prefix \
+    numberUnavailable observedGeneration operation operator partition path paused periodSeconds persistentVolumeReclaimPolicy phase podCIDR podIP podManagementPolicy pool prefix \
     priorityClassName protectionDomain protocol providerID publishNotReadyAddresses pullPolicy qosClass \
     readOnly readyReplicas reason reference replicas reportingComponent reportingController reportingInstance \
     request resize resourceVersion restartPolicy revision role schedulerName scheme secretFile secretName \
     selfLink serviceAccount serviceAccountName serviceName sessionAffinity signal sizeBytes sslEnabled stdin stdinOnce \
-    storageMode storagePolicyID storagePolicyName storagePool subPath subPathExpr subdomain subresource succeeded \
+    storageClassName storageMode storagePolicyID storagePolicyName storagePool subPath subPathExpr subdomain subresource succeeded \
     successThreshold targetContainerName targetVolumeAttributesClassName tenant terminationMessagePath terminationMessagePolicy \
     timeoutSeconds token tty type uid unavailableReplicas unschedulable updateRevision updatedNumberScheduled updatedReplicas user value volumeName \
     volumeNamespace whenDeleted whenScaled workingDir";
@@ -33,8 +35,13 @@ const POINTERS: &[(&str, &str)] = &[
     ("ClusterTrustBundleProjection", "name"),
     ("Container", "restartPolicy"),
     ("DeploymentSpec", "replicas"),
+    ("Endpoint", "hostname"),
+    ("Endpoint", "nodeName"),
+    ("EndpointAddress", "nodeName"),
     ("EphemeralContainer", "restartPolicy"),
     ("HostPathVolumeSource", "type"),
+    ("LocalVolumeSource", "fsType"),
+    ("PersistentVolumeClaimSpec", "storageClassName"),
     ("PodDNSConfigOption", "value"),
     ("PortStatus", "error"),
     ("Preconditions", "resourceVersion"),
@@ -46,6 +53,9 @@ const POINTERS: &[(&str, &str)] = &[
     ("StatefulSetStatus", "availableReplicas"),
     ("TypedObjectReference", "namespace"),
 ];
+
+/// Lists that Go writes even when they are nil: fields of whole objects without `omitempty`.
+pub const NEVER_OMITTED: &[(Kind, &str)] = &[(Kind::EndpointSlice, "endpoints"), (Kind::EndpointSlice, "ports")];
 
 /// Whether a zero in this scalar field of this struct is the same as none.
 pub(super) fn drops_zero(name: &str, field: &str) -> bool {

@@ -161,7 +161,7 @@ fn manifests_have_as_many_documents_as_kubectl_sees() {
             }
         }
     }
-    assert_eq!((checked, decoded), (424, 437), "files, and objects of our kinds");
+    assert_eq!((checked, decoded), (424, 459), "files, and objects of our kinds");
     // Both would be refused by a real server: a value that YAML 1.1 reads as a bool, and a number in quotes.
     assert_eq!(
         undecodable,

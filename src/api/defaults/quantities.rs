@@ -25,6 +25,7 @@ pub fn bad_quantity(object: &Object) -> Option<QuantityError> {
         Object::Job(own) => in_spec(own.spec.as_ref()?.template.spec.as_ref()?),
         Object::DaemonSet(own) => in_spec(own.spec.as_ref()?.template.spec.as_ref()?),
         Object::LimitRange(own) => own.spec.as_ref()?.limits.iter().find_map(in_limits),
+        Object::PersistentVolume(own) => in_list(&own.spec.as_ref()?.capacity),
         Object::PersistentVolumeClaim(own) => in_claim(own),
         Object::PodTemplate(own) => in_spec(own.template.as_ref()?.spec.as_ref()?),
         Object::ReplicationController(own) => in_spec(own.spec.as_ref()?.template.as_ref()?.spec.as_ref()?),

@@ -1,8 +1,10 @@
 //! The defaults of volumes.
 
-use k8s_openapi::api::core::v1::{DownwardAPIVolumeFile, EmptyDirVolumeSource, Volume};
+use k8s_openapi::api::core::v1::{
+    AzureDiskVolumeSource, DownwardAPIVolumeFile, EmptyDirVolumeSource, PersistentVolume, Volume,
+};
 
-use super::{image, object_field, quantity, resource_field, text};
+use super::{image, object_field, quantity, resource_field, resource_list, text};
 
 /// `0644`.
 const MODE: i32 = 0o644;
@@ -55,6 +57,40 @@ fn downward_file(file: &mut DownwardAPIVolumeFile) {
     }
 }
 
+/// `SetDefaults_PersistentVolume` and the defaults of its sources.
+pub fn persistent_volume(volume: &mut PersistentVolume) {
+    text(&mut volume.status.get_or_insert_default().phase, "Pending");
+    let spec = volume.spec.get_or_insert_default();
+    text(&mut spec.persistent_volume_reclaim_policy, "Retain");
+    text(&mut spec.volume_mode, "Filesystem");
+    resource_list(&mut spec.capacity);
+    if let Some(own) = &mut spec.host_path {
+        own.type_.get_or_insert_default();
+    }
+    if let Some(own) = &mut spec.iscsi {
+        text(&mut own.iscsi_interface, "default");
+    }
+    if let Some(own) = &mut spec.rbd {
+        text(&mut own.pool, "rbd");
+        text(&mut own.user, "admin");
+        text(&mut own.keyring, "/etc/ceph/keyring");
+    }
+    if let Some(own) = &mut spec.azure_disk {
+        azure_disk(own);
+    }
+    if let Some(own) = &mut spec.scale_io {
+        text(&mut own.storage_mode, "ThinProvisioned");
+        text(&mut own.fs_type, "xfs");
+    }
+}
+
+fn azure_disk(own: &mut AzureDiskVolumeSource) {
+    text(&mut own.caching_mode, "ReadWrite");
+    text(&mut own.kind, "Shared");
+    text(&mut own.fs_type, "ext4");
+    own.read_only.get_or_insert(false);
+}
+
 /// Storage that is not on the node.
 fn remote(volume: &mut Volume) {
     if let Some(own) = &mut volume.iscsi {
@@ -66,10 +102,7 @@ fn remote(volume: &mut Volume) {
         text(&mut own.keyring, "/etc/ceph/keyring");
     }
     if let Some(own) = &mut volume.azure_disk {
-        text(&mut own.caching_mode, "ReadWrite");
-        text(&mut own.kind, "Shared");
-        text(&mut own.fs_type, "ext4");
-        own.read_only.get_or_insert(false);
+        azure_disk(own);
     }
     if let Some(own) = &mut volume.scale_io {
         text(&mut own.storage_mode, "ThinProvisioned");

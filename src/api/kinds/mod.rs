@@ -4,8 +4,12 @@ pub mod binding;
 pub mod configmap;
 pub mod controllerrevision;
 pub mod cronjob;
+pub mod csidriver;
+pub mod csinode;
 pub mod daemonset;
 pub mod deployment;
+pub mod endpoints;
+pub mod endpointslice;
 pub mod event;
 pub mod event_v1;
 pub mod job;
@@ -13,6 +17,7 @@ pub mod lease;
 pub mod limitrange;
 pub mod namespace;
 pub mod node;
+pub mod persistentvolume;
 pub mod persistentvolumeclaim;
 pub mod pod;
 pub mod poddisruptionbudget;
@@ -25,7 +30,9 @@ pub mod secret;
 pub mod service;
 pub mod serviceaccount;
 pub mod statefulset;
+pub mod storageclass;
 mod strategy;
+pub mod volumeattachment;
 
 use super::kind::KindInfo;
 
@@ -35,8 +42,12 @@ pub static KINDS: &[&KindInfo] = &[
     &configmap::INFO,
     &controllerrevision::INFO,
     &cronjob::INFO,
+    &csidriver::INFO,
+    &csinode::INFO,
     &daemonset::INFO,
     &deployment::INFO,
+    &endpoints::INFO,
+    &endpointslice::INFO,
     &event::INFO,
     &event_v1::INFO,
     &job::INFO,
@@ -44,6 +55,7 @@ pub static KINDS: &[&KindInfo] = &[
     &limitrange::INFO,
     &namespace::INFO,
     &node::INFO,
+    &persistentvolume::INFO,
     &persistentvolumeclaim::INFO,
     &pod::INFO,
     &poddisruptionbudget::INFO,
@@ -56,6 +68,8 @@ pub static KINDS: &[&KindInfo] = &[
     &service::INFO,
     &serviceaccount::INFO,
     &statefulset::INFO,
+    &storageclass::INFO,
+    &volumeattachment::INFO,
 ];
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! PersistentVolumeClaim, v1.
 //!
-//! Leaves out: what the strategy makes of data sources, and the admission plugin that protects claims in use.
+//! Leaves out: which kinds of data sources the strategy drops.
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimStatus};
 

@@ -22,6 +22,8 @@ pub struct Strategy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TypeName {
     Container,
+    CSINode,
+    CSINodeSpec,
     CronJob,
     CronJobSpec,
     DaemonSet,
@@ -98,6 +100,9 @@ static FIELDS: &[(TypeName, &str, Strategy, TypeName)] = {
         (T::Container, "ports", by("containerPort"), T::Untagged),
         (T::Container, "volumeDevices", by("devicePath"), T::Untagged),
         (T::Container, "volumeMounts", by("mountPath"), T::Untagged),
+        (T::CSINode, "metadata", PLAIN, T::ObjectMeta),
+        (T::CSINode, "spec", PLAIN, T::CSINodeSpec),
+        (T::CSINodeSpec, "drivers", by("name"), T::Untagged),
         (T::CronJob, "metadata", PLAIN, T::ObjectMeta),
         (T::CronJob, "spec", PLAIN, T::CronJobSpec),
         (T::CronJobSpec, "jobTemplate", PLAIN, T::JobTemplateSpec),
@@ -188,6 +193,7 @@ impl TypeName {
     /// The type of a kind.
     pub fn of(kind: Kind) -> TypeName {
         match kind {
+            Kind::CSINode => TypeName::CSINode,
             Kind::CronJob => TypeName::CronJob,
             Kind::DaemonSet => TypeName::DaemonSet,
             Kind::Deployment => TypeName::Deployment,
@@ -206,13 +212,19 @@ impl TypeName {
             Kind::Binding
             | Kind::ConfigMap
             | Kind::ControllerRevision
+            | Kind::Endpoints
+            | Kind::EndpointSlice
             | Kind::Event
             | Kind::EventsV1Event
+            | Kind::CSIDriver
             | Kind::Lease
             | Kind::LimitRange
+            | Kind::PersistentVolume
             | Kind::PriorityClass
             | Kind::ResourceQuota
-            | Kind::Secret => TypeName::MetadataOnly,
+            | Kind::Secret
+            | Kind::StorageClass
+            | Kind::VolumeAttachment => TypeName::MetadataOnly,
         }
     }
 

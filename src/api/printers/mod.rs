@@ -8,6 +8,7 @@ pub mod controllerrevision;
 pub mod cronjob;
 pub mod daemonset;
 pub mod deployment;
+pub mod endpoints;
 pub mod event;
 pub mod job;
 pub mod namespace;
@@ -19,6 +20,7 @@ pub mod replicaset;
 pub mod replicationcontroller;
 pub mod service;
 pub mod statefulset;
+pub mod storage;
 
 use std::sync::Arc;
 

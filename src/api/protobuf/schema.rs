@@ -74,9 +74,11 @@ impl Schema {
             ("authorization.k8s.io/v1", _) => "authorization",
             ("autoscaling/v1", "Scale") => "autoscaling",
             ("coordination.k8s.io/v1", _) => "coordination",
+            ("discovery.k8s.io/v1", _) => "discovery",
             ("events.k8s.io/v1", _) => "events",
             ("policy/v1", _) => "policy",
             ("scheduling.k8s.io/v1", _) => "scheduling",
+            ("storage.k8s.io/v1", _) => "storage",
             ("v1", _) => "core",
             _ => return None,
         };

@@ -21,6 +21,7 @@ const MAPS: &[&str] = &[
     "matchLabels",
     "nodeSelector",
     "options",
+    "parameters",
     "overhead",
     "requests",
     "selector",

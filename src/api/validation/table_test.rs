@@ -403,6 +403,63 @@ fn workloads() {
 }
 
 #[test]
+fn endpoints_and_slices() {
+    check(
+        Kind::Endpoints,
+        "subsets: [{ports: [{port: 0}, {port: 70000, name: A}]}, {addresses: [{ip: 127.0.0.1, hostname: a.b, nodeName: N}]}]",
+        &[
+            "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
+            "subsets[0].ports[0].name: Required value",
+            "subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+            "subsets[0].ports[1].name: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+            "subsets[0].ports[1].port: Invalid value: 70000: must be between 1 and 65535, inclusive",
+            "subsets[1].addresses[0].hostname: Invalid value: \"a.b\": must not contain dots",
+            "subsets[1].addresses[0].nodeName: Invalid value: \"N\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+            "subsets[1].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)",
+        ],
+    );
+    check_stored(
+        Kind::Endpoints,
+        "subsets: [{addresses: [{ip: 10.0.0.1}], ports: [{port: 80}]}]",
+        "/subsets/0/ports/0/protocol",
+        json!("TCP"),
+    );
+    let slice = "{addressType: IPv4, endpoints: [{addresses: [10.0.0.1]}], ports: [{port: 80}]}";
+    check(Kind::EndpointSlice, slice, &[]);
+    check_stored(Kind::EndpointSlice, slice, "/ports/0", json!({ "name": "", "port": 80, "protocol": "TCP" }));
+    check_stored(Kind::EndpointSlice, "addressType: IPv4", "/endpoints", Value::Null);
+    check_update(
+        Kind::EndpointSlice,
+        slice,
+        "{addressType: IPv6, endpoints: [{addresses: ['2001:db8::1']}], ports: [{port: 80}]}",
+        &["addressType: Invalid value: \"IPv6\": field is immutable"],
+    );
+    check(
+        Kind::EndpointSlice,
+        "{addressType: IP, endpoints: [{addresses: []}, {addresses: [x], hints: {forZones: [{name: a}, {name: a}]}}], ports: [{name: a}, {name: a, protocol: X}]}",
+        &[
+            "addressType: Unsupported value: \"IP\": supported values: \"FQDN\", \"IPv4\", \"IPv6\"",
+            "endpoints[0].addresses: Required value: must contain at least 1 address",
+            "endpoints[1].hints.forZones[1].name: Duplicate value: \"a\"",
+            "ports[1].name: Duplicate value: \"a\"",
+            "ports[1].protocol: Unsupported value: \"X\": supported values: \"SCTP\", \"TCP\", \"UDP\"",
+        ],
+    );
+    check(
+        Kind::EndpointSlice,
+        "{addressType: IPv6, endpoints: [{addresses: [10.0.0.1]}]}",
+        &["endpoints[0].addresses[0]: Invalid value: \"10.0.0.1\": must be a valid IPv6 address"],
+    );
+    check(
+        Kind::EndpointSlice,
+        "{addressType: FQDN, endpoints: [{addresses: [a, example.com]}]}",
+        &[
+            "endpoints[0].addresses[0]: Invalid value: \"a\": should be a domain with at least two segments separated by dots",
+        ],
+    );
+}
+
+#[test]
 fn small_kinds() {
     check(
         Kind::Binding,
@@ -469,4 +526,81 @@ fn a_core_event_needs_a_name_that_fits_a_path() {
     event.meta_mut().name = Some("a/b".to_owned());
     let found = lines(&(Kind::Event.info().validate)(&event));
     assert_eq!(found, ["metadata.name: Invalid value: \"a/b\": may not contain '/'"]);
+}
+
+#[test]
+fn volumes_classes_and_attachments() {
+    let volume = |more: &str| format!("{{spec: {{accessModes: [ReadWriteOnce], capacity: {{storage: 1Gi}}, {more}}}}}");
+    check(Kind::PersistentVolume, &volume("hostPath: {path: /data}"), &[]);
+    check(
+        Kind::PersistentVolume,
+        "{spec: {}}",
+        &[
+            "spec.accessModes: Required value",
+            "spec.capacity: Required value",
+            "spec.capacity: Unsupported value: {}: supported values: \"storage\"",
+            "spec: Required value: must specify a volume type",
+        ],
+    );
+    check(
+        Kind::PersistentVolume,
+        &volume("local: {path: /data}, nfs: {server: a, path: /b}"),
+        &["spec.local: Forbidden: may not specify more than 1 volume type"],
+    );
+    check(
+        Kind::PersistentVolume,
+        &volume("local: {path: /data}"),
+        &["spec.nodeAffinity: Required value: Local volume requires node affinity"],
+    );
+    check(
+        Kind::PersistentVolume,
+        &volume("hostPath: {path: /}, persistentVolumeReclaimPolicy: Recycle"),
+        &["spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'"],
+    );
+    check(
+        Kind::PersistentVolume,
+        &volume("csi: {driver: d.io}, volumeMode: Blob, persistentVolumeReclaimPolicy: Keep"),
+        &[
+            "spec.persistentVolumeReclaimPolicy: Unsupported value: \"Keep\": supported values: \"Delete\", \"Recycle\", \"Retain\"",
+            "spec.csi.volumeHandle: Required value",
+            "spec.volumeMode: Unsupported value: \"Blob\": supported values: \"Block\", \"Filesystem\"",
+        ],
+    );
+    check_stored(
+        Kind::PersistentVolume,
+        &volume("hostPath: {path: /data}"),
+        "/spec/persistentVolumeReclaimPolicy",
+        json!("Retain"),
+    );
+    check_stored(Kind::PersistentVolume, &volume("hostPath: {path: /data}"), "/spec/hostPath/type", json!(""));
+    check_stored(Kind::StorageClass, "provisioner: a/b", "/volumeBindingMode", json!("Immediate"));
+    check(
+        Kind::StorageClass,
+        "{provisioner: a b, reclaimPolicy: Recycle, volumeBindingMode: Never}",
+        &[
+            "provisioner: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+            "reclaimPolicy: Unsupported value: \"Recycle\": supported values: \"Delete\", \"Retain\"",
+            "volumeBindingMode: Unsupported value: \"Never\": supported values: \"Immediate\", \"WaitForFirstConsumer\"",
+        ],
+    );
+    check(
+        Kind::VolumeAttachment,
+        "{spec: {attacher: \"\", nodeName: n, source: {}}}",
+        &[
+            "spec.attacher: Required value",
+            "spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName",
+            "spec.attacher: Required value",
+            "spec.attacher: Invalid value: \"\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+        ],
+    );
+    check(
+        Kind::CSINode,
+        "{spec: {drivers: [{name: d.io, nodeID: n, allocatable: {count: -1}}, {name: d.io, nodeID: \"\"}]}}",
+        &[
+            "spec.drivers[0].allocatable.count: Invalid value: -1: must be greater than or equal to 0",
+            "spec.drivers[1].nodeID: Required value",
+            "spec.drivers[1].name: Duplicate value: \"d.io\"",
+        ],
+    );
+    check_stored(Kind::CSIDriver, "{spec: {}}", "/spec/attachRequired", json!(true));
 }

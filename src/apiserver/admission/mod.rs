@@ -9,6 +9,7 @@ mod namespace_lifecycle;
 mod priority;
 pub(super) mod resource_quota;
 mod service_account;
+mod storage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,9 +44,18 @@ fn forbidden(info: &KindInfo, object: &Object, why: &str) -> Status {
     Status::forbidden(info, name, why)
 }
 
-/// What the plugins may change of a pod, in numbers: enough to see whether one did.
+/// What the plugins may change of an object, in numbers: enough to see whether one did.
 fn marks(object: &Object) -> Option<(usize, usize, Option<i32>, usize, usize)> {
-    let Object::Pod(pod) = object else { return None };
+    let finalizers = object.meta().finalizers.as_ref().map_or(0, Vec::len);
+    let pod = match object {
+        Object::Pod(pod) => pod,
+        Object::PersistentVolumeClaim(claim) => {
+            let class = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.as_ref());
+            return Some((finalizers, usize::from(class.is_some()), None, 0, 0));
+        }
+        Object::PersistentVolume(_) => return Some((finalizers, 0, None, 0, 0)),
+        _ => return None,
+    };
     let spec = pod.spec.as_ref()?;
     Some((
         spec.tolerations.as_ref().map_or(0, Vec::len),
@@ -113,6 +123,16 @@ impl ApiServer {
         ask("DefaultTolerationSeconds", pod, object, &mut |object| {
             default_toleration_seconds::admit(object);
             Ok(())
+        })?;
+        let claim = object.kind() == Kind::PersistentVolumeClaim;
+        ask("DefaultStorageClass", claim, object, &mut |object| {
+            storage::default_class(&self.cache, object);
+            Ok(())
+        })?;
+        let kept = claim || object.kind() == Kind::PersistentVolume;
+        ask("StorageObjectInUseProtection", kept, object, &mut |object| {
+            storage::protect(object);
+            Ok(())
         })
     }
 
@@ -143,10 +163,11 @@ impl ApiServer {
         priority::validate(&self.cache, object, false)
     }
 
-    /// Admits an update of the object itself.
-    pub(super) fn admit_update(object: &mut Object, old: &Object) {
+    /// Admits an update of the object itself, or not.
+    pub(super) fn admit_update(&self, object: &mut Object, old: &Object) -> Result<(), Status> {
         priority::update(object, old);
         default_toleration_seconds::admit(object);
+        storage::resize(&self.cache, object, old)
     }
 
     /// Admits a deletion, or not.

@@ -34,13 +34,17 @@ pub fn write_response(request: &Request, response: &Response, audit_id: &str) ->
     if let Some(seconds) = retry.filter(|seconds| *seconds > 0) {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
+    warnings(headers, response);
+    http
+}
+
+fn warnings(headers: &mut http::HeaderMap, response: &Response) {
     for warning in &response.warnings {
         let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace(['\n', '\r'], " ");
         if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
             headers.append(WARNING, value);
         }
     }
-    http
 }
 
 /// A failure that never reached the server.
@@ -49,12 +53,13 @@ pub fn status_response(status: Status, audit_id: &str) -> http::Response<Bytes> 
     write_response(&request, &Response::failure(status), audit_id)
 }
 
-/// The head of an open stream.
-pub fn stream_head(request: &Request, audit_id: &str) -> http::Response<()> {
+/// The head of an open stream, which `response` opened.
+pub fn stream_head(request: &Request, response: &Response, audit_id: &str) -> http::Response<()> {
     let mut http = http::Response::new(());
     let content_type = if request.is_watch() { JSON } else { "text/plain" };
     http.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     common(http.headers_mut(), audit_id);
+    warnings(http.headers_mut(), response);
     http
 }
 

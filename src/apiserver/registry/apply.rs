@@ -161,7 +161,7 @@ fn strip_managed(configuration: &mut Value) {
 
 fn decode(call: &mut Call, resource: &Resource, value: &Value, validation: FieldValidation) -> Result<Object, Status> {
     let (object, warnings) = decode_object(resource.info(), value, validation)?;
-    call.warnings = warnings.into_iter().map(Arc::from).collect();
+    call.warnings.extend(warnings.into_iter().map(Arc::from));
     named(in_namespace(object, resource)?, resource)
 }
 

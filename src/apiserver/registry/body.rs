@@ -60,7 +60,7 @@ pub(super) fn object(call: &mut Call, info: &'static KindInfo) -> Result<Object,
                 Body::Empty => decode_body(info, b"", request.content_type, validation)?,
                 _ => decode_object(info, &value(&request)?.unwrap_or_default(), validation)?,
             };
-            call.warnings = warnings.into_iter().map(Arc::from).collect();
+            call.warnings.extend(warnings.into_iter().map(Arc::from));
             object
         }
     };

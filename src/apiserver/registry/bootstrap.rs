@@ -1,7 +1,9 @@
-//! What a cluster begins with: the system namespaces, the system priority classes and the `kubernetes` service.
+//! What a cluster begins with: the system namespaces, the system priority classes, and the `kubernetes` service with
+//! its endpoints.
 //!
-//! Mirrors pkg/controlplane/controller (systemnamespaces, kubernetesservice) and the hook
-//! `scheduling/bootstrap-system-priority-classes`. Leaves out: endpoints of the `kubernetes` service, default roles.
+//! Mirrors pkg/controlplane/controller (systemnamespaces, kubernetesservice), the hook
+//! `scheduling/bootstrap-system-priority-classes`, and pkg/controlplane/reconcilers for the one API server there is.
+//! Leaves out: the master leases by which several tell each other that they are there, default roles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +17,12 @@ use crate::sim::Ctx;
 use super::super::server::{ApiServer, timer};
 use super::super::stage::{Call, Origin};
 
-/// How often it looks whether all is there: `SystemNamespacesController`'s interval is a minute; after a
-/// failure it tries again sooner.
-const INTERVAL: Duration = Duration::from_secs(60);
+/// How often it looks whether all is there: `DefaultEndpointReconcilerInterval` (the namespaces would be looked at
+/// every minute); after a failure it tries again sooner.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// `--advertise-address` and the secure port.
+const ADDRESS: &str = "172.18.0.2";
+const PORT: i32 = 6443;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The namespaces, in the order they are made.
@@ -34,12 +39,51 @@ fn kubernetes_service() -> Value {
         },
         "spec": {
             "clusterIP": "10.96.0.1",
-            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": PORT}],
             "sessionAffinity": "None",
             "type": "ClusterIP",
         },
     })
 }
+
+/// The endpoints of it that the server keeps itself (`endpointsAdapter`).
+fn kubernetes_endpoints() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{
+            "addresses": [{"ip": ADDRESS}],
+            "ports": [{"name": "https", "port": PORT, "protocol": "TCP"}],
+        }],
+    })
+}
+
+fn kubernetes_slice() -> Value {
+    json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [ADDRESS], "conditions": {"ready": true}}],
+        "ports": [{"name": "https", "port": PORT, "protocol": "TCP"}],
+    })
+}
+
+/// What the `kubernetes` service consists of, in the order it is made.
+const OF_KUBERNETES: &[(Kind, fn() -> Value)] = &[
+    (Kind::Service, kubernetes_service),
+    (Kind::Endpoints, kubernetes_endpoints),
+    (Kind::EndpointSlice, kubernetes_slice),
+];
 
 impl ApiServer {
     /// The cache is filled for the first time since the start.
@@ -52,12 +96,14 @@ impl ApiServer {
     /// Makes the first of these things that is missing; its answer leads to the next.
     pub(in super::super) fn bootstrap(&mut self, ctx: &mut Ctx<'_, Message>) {
         let missing = NAMESPACES.iter().find(|name| self.cache.find(Kind::Namespace, "", name).is_none());
+        let absent = |kind: Kind| self.cache.find(kind, "default", "kubernetes").is_none();
         let (path, body) = if let Some(name) = missing {
-            ("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
+            let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            (Kind::Namespace.info().path("", ""), body)
         } else if let Some(class) = self.missing_class() {
-            ("/apis/scheduling.k8s.io/v1/priorityclasses", class)
-        } else if self.cache.find(Kind::Service, "default", "kubernetes").is_none() {
-            ("/api/v1/namespaces/default/services", kubernetes_service())
+            (Kind::PriorityClass.info().path("", ""), class)
+        } else if let Some((kind, body)) = OF_KUBERNETES.iter().find(|(kind, _)| absent(*kind)) {
+            (kind.info().path("default", ""), body())
         } else {
             ctx.set_timer(INTERVAL, timer::BOOTSTRAP);
             self.serve_waiting(ctx);

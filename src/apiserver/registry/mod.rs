@@ -34,6 +34,8 @@ pub(super) use mutation::{Decision, Mutation, Write};
 pub(super) use read::Read;
 pub(super) use service::Allocations;
 
+use std::sync::Arc;
+
 use crate::api::{Message, Method};
 use crate::sim::Ctx;
 
@@ -43,8 +45,12 @@ use super::stage::Call;
 
 impl ApiServer {
     /// A request about a resource, by its verb.
-    pub(super) fn resource(&mut self, ctx: &mut Ctx<'_, Message>, call: Call, resource: Resource) {
+    pub(super) fn resource(&mut self, ctx: &mut Ctx<'_, Message>, mut call: Call, resource: Resource) {
         let method = call.request.method;
+        let deprecation = resource.info().deprecation;
+        if !deprecation.is_empty() {
+            call.warnings.push(Arc::from(deprecation));
+        }
         let named = !resource.name.is_empty();
         if !resource.subresource.is_empty() {
             return self.subresource(ctx, call, resource);

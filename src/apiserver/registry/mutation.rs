@@ -309,5 +309,5 @@ impl ApiServer {
 /// `AllowCreateOnUpdate` of the kind's strategy.
 fn creates_on_update(resource: &Resource) -> bool {
     resource.subresource.is_empty()
-        && matches!(resource.kind, Kind::Event | Kind::EventsV1Event | Kind::Lease | Kind::Service)
+        && matches!(resource.kind, Kind::Endpoints | Kind::Event | Kind::EventsV1Event | Kind::Lease | Kind::Service)
 }

@@ -102,7 +102,7 @@ impl ApiServer {
         let patched = format.apply(resource.kind, &value, patch)?;
         let strategic = (format == PatchFormat::StrategicMerge).then_some(&**patch);
         let (mut object, warnings) = decode_patched(info, &patched, strategic, validation)?;
-        call.warnings = warnings.into_iter().map(Arc::from).collect();
+        call.warnings.extend(warnings.into_iter().map(Arc::from));
         if slim.is_some() {
             restore(&mut object, current);
         }

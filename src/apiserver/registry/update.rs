@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{FieldError, Kind, KindInfo, Message, Object, Reason, Status};
+use crate::api::{FieldError, Kind, KindInfo, Message, Object, Reason, Status, time};
 use crate::sim::Ctx;
 
 use super::super::convert;
@@ -61,13 +61,16 @@ impl ApiServer {
         check_preconditions(info, resource, &new, &served)?;
         carry_over(&mut new, &served);
         match &*resource.subresource {
-            "status" => (info.prepare_status)(&mut new, &served),
+            "status" => {
+                (info.prepare_status)(&mut new, &served);
+                phase_transition(&mut new, &served, ctx.unix_micros());
+            }
             "finalize" => finalizers::prepare_finalize(&mut new, &served),
             _ => (info.prepare_update)(&mut new, &served),
         }
         call.stage(ctx, Stage::MutatingAdmission);
         if resource.subresource.is_empty() {
-            ApiServer::admit_update(&mut new, &served);
+            self.admit_update(&mut new, &served)?;
         }
         call.stage(ctx, Stage::Validation);
         let status = &*resource.subresource == "status";
@@ -87,6 +90,15 @@ impl ApiServer {
             return Ok(Decision::Keep(current.clone()));
         }
         Ok(Decision::Put { object: Box::new(new), then_delete: false })
+    }
+}
+
+/// A volume in a new phase is in it since now, unless its writer says since when.
+fn phase_transition(new: &mut Object, old: &Object, now_unix_micros: i64) {
+    let (Object::PersistentVolume(new), Object::PersistentVolume(old)) = (new, old) else { return };
+    let (Some(new), Some(old)) = (&mut new.status, &old.status) else { return };
+    if new.phase != old.phase && new.last_phase_transition_time == old.last_phase_transition_time {
+        new.last_phase_transition_time = Some(time::time(now_unix_micros));
     }
 }
 
@@ -129,7 +141,15 @@ fn check_preconditions(
     match new.meta().resource_version.as_deref() {
         None | Some("" | "0") => {
             // `AllowUnconditionalUpdate` of the kind's strategy.
-            if matches!(info.id, Kind::ControllerRevision | Kind::Lease | Kind::PodDisruptionBudget) {
+            if matches!(
+                info.id,
+                Kind::ControllerRevision
+                    | Kind::CSIDriver
+                    | Kind::CSINode
+                    | Kind::Lease
+                    | Kind::PodDisruptionBudget
+                    | Kind::VolumeAttachment
+            ) {
                 let finding = FieldError {
                     field: "metadata.resourceVersion".to_owned(),
                     reason: "FieldValueInvalid",

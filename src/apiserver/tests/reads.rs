@@ -84,7 +84,7 @@ fn a_future_version_is_waited_for_in_vain() {
     let mut world = filled(1);
     assert_eq!(
         said(&world.get(&format!("{CONFIG_MAPS}?resourceVersion=999"))),
-        "504 Timeout: Timeout: Too large resource version: 999, current: 10"
+        "504 Timeout: Timeout: Too large resource version: 999, current: 12"
     );
 }
 

@@ -28,11 +28,11 @@ fn a_watch_without_a_version_begins_with_what_is_there() {
     world.post(CONFIG_MAPS, config_map("a", "one"));
     for query in ["", "?resourceVersion=0"] {
         let watch = world.watch(&format!("{CONFIG_MAPS}{query}"));
-        assert_eq!(world.heard(watch), ["ADDED a@10"], "{query}");
+        assert_eq!(world.heard(watch), ["ADDED a@12"], "{query}");
     }
     let query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
     let watch = world.watch(&format!("{CONFIG_MAPS}?{query}"));
-    assert_eq!(world.heard(watch), ["ADDED a@10", "BOOKMARK @10"]);
+    assert_eq!(world.heard(watch), ["ADDED a@12", "BOOKMARK @12"]);
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn failures_have_upstreams_words() {
     check(
         "a precondition",
         &world.delete(&format!("{CONFIG_MAPS}/a"), json!({"preconditions": {"resourceVersion": "1"}})),
-        "409 Conflict: Operation cannot be fulfilled on configmaps \"a\": the ResourceVersion in the precondition (1) does not match the ResourceVersion in record (10). The object might have been modified",
+        "409 Conflict: Operation cannot be fulfilled on configmaps \"a\": the ResourceVersion in the precondition (1) does not match the ResourceVersion in record (12). The object might have been modified",
     );
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use kubarium::cluster::{Config, InvocationView, Session, trace_lines};
+use kubarium::cluster::{CONTROL_PLANES_MAX, Config, InvocationView, Session, trace_lines};
 use kubarium::sim::SimTime;
 
 use crate::duration;
@@ -30,6 +30,9 @@ pub struct Options {
     /// Worker nodes.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=5000), allow_hyphen_values = true)]
     nodes: u32,
+    /// Machines that run a scheduler and a controller manager: one of each leads, the others stand by.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(CONTROL_PLANES_MAX)), allow_hyphen_values = true)]
+    control_planes: u32,
     /// Where to write the message trace, as JSON lines.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -44,7 +47,13 @@ pub fn run(options: &Options) -> Result<(), String> {
         None => None,
     };
     let capacity = if trace_file.is_some() { 5_000_000 } else { 200_000 };
-    let config = Config { seed: options.seed, nodes: options.nodes, trace_capacity: capacity, ..Config::default() };
+    let config = Config {
+        seed: options.seed,
+        nodes: options.nodes,
+        trace_capacity: capacity,
+        control_planes: options.control_planes,
+        ..Config::default()
+    };
     let mut session = Session::ready(config);
     let began = session.now();
     let limit = Duration::from_secs(COMMAND_SECS_MAX);

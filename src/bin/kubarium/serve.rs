@@ -22,7 +22,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use kubarium::api::{Reason, Status};
 use kubarium::apiserver::edge;
-use kubarium::cluster::{Command, Config, GatewayEvent, HttpInput, World};
+use kubarium::cluster::{CONTROL_PLANES_MAX, Command, Config, GatewayEvent, HttpInput, World};
 use kubarium::sim::{Replay, SimTime};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -45,6 +45,9 @@ pub struct Options {
     /// Worker nodes.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=5000), allow_hyphen_values = true)]
     nodes: u32,
+    /// Machines that run a scheduler and a controller manager: one of each leads, the others stand by.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(CONTROL_PLANES_MAX)), allow_hyphen_values = true)]
+    control_planes: u32,
     /// The seed of the run.
     #[arg(long, default_value_t = 1, allow_hyphen_values = true)]
     seed: u64,
@@ -126,6 +129,7 @@ impl Host {
         let config = Config {
             seed: options.seed,
             nodes: options.nodes,
+            control_planes: options.control_planes,
             // So that the simulated date is the wall clock's when the first request comes.
             epoch_unix_micros: now.as_micros() as i64 - UPTIME.as_micros() as i64,
             trace_capacity: 10_000,
@@ -243,7 +247,7 @@ async fn answer(host: Rc<RefCell<Host>>, request: Request<Incoming>) -> Result<A
     let first = events.recv().await;
     match first {
         Some(GatewayEvent::Response(response)) if edge::streams(&request) && response.is_success() => {
-            let head = edge::stream_head(&request, &audit_id);
+            let head = edge::stream_head(&request, &response, &audit_id);
             Ok(head.map(|()| Either::Left(Stream { host, call, events })))
         }
         Some(GatewayEvent::Response(response)) => {

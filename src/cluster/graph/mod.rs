@@ -136,6 +136,7 @@ const COLUMNS: &[&[&str]] = &[
     &[
         "DaemonSet",
         "Deployment",
+        "Endpoints",
         "Job",
         "NetworkPolicy",
         "PodDisruptionBudget",
@@ -162,6 +163,9 @@ pub fn is_system_namespace(namespace: &str) -> bool {
     matches!(namespace, "kube-node-lease" | "kube-public" | "kube-system")
 }
 
+/// The label of Endpoints that the controller keeps.
+const ENDPOINTS_MANAGED: &str = "endpoints.kubernetes.io/managed-by";
+
 /// Whether the cluster made the object for itself.
 fn is_system(kind: &str, object: &Object) -> bool {
     is_system_namespace(object.namespace())
@@ -169,6 +173,8 @@ fn is_system(kind: &str, object: &Object) -> bool {
         || match kind {
             "APIService" | "Event" | "FlowSchema" | "Lease" | "Node" | "PriorityLevelConfiguration" => true,
             "ConfigMap" => object.name() == "kube-root-ca.crt",
+            // What the slices say already, for those who still read it.
+            "Endpoints" if object.meta().labels.as_ref().is_some_and(|own| own.contains_key(ENDPOINTS_MANAGED)) => true,
             "EndpointSlice" | "Endpoints" | "Service" => {
                 object.namespace() == "default" && object.name() == "kubernetes"
             }

@@ -97,11 +97,12 @@ fn a_deployment_with_all_that_it_refers_to() {
         links(&view),
         [
             "Deployment web owns ReplicaSet web-…",
+            "EndpointSlice web-… endpoint Pod web-…",
             "Pod web-… env Secret db-pass",
             "Pod web-… mounts ConfigMap extra",
             "Pod web-… mounts ConfigMap site",
             "ReplicaSet web-… owns Pod web-…",
-            "Service web selects Pod web-…",
+            "Service web slice EndpointSlice web-…",
         ]
     );
     let all = cells(&view);

@@ -146,7 +146,9 @@ fn about(request: &CriRequest) -> String {
         }
         CriRequest::Connect { port, path, .. } => format!("port {port} {}", path.as_deref().unwrap_or_default()),
         CriRequest::WriteVolume { host_path, .. } => host_path.to_string(),
+        CriRequest::UpdateRuntimeConfig { pod_cidr } => pod_cidr.to_string(),
         CriRequest::Version
+        | CriRequest::Status
         | CriRequest::ListPodSandbox
         | CriRequest::ListContainers
         | CriRequest::ListImages

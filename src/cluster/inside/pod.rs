@@ -4,12 +4,15 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use serde_json::Value;
 
 use crate::api::{Kind, Object};
+use crate::cri::Runtime;
 
 use super::kubelet::{of_node, probes, workers};
-use super::{Plain, ROWS_MAX, Sheet, Within, named};
+use super::{Plain, ROWS_MAX, Sheet, Within, clock, named};
 
 /// Versions of the pod that its state history is read off.
 const VERSIONS_MAX: usize = 100;
+/// Lines of its log that are shown.
+const LINES_MAX: usize = 20;
 
 pub(super) fn inside(within: &Within<'_>, uid: &str) -> Option<Plain> {
     let mut pods = within.world.etcd().store().iter_prefix("/registry/pods/");
@@ -27,7 +30,7 @@ pub(super) fn inside(within: &Within<'_>, uid: &str) -> Option<Plain> {
         }
         sheets.push(probes(within, &kubelet.probe_reports(Some(uid), ROWS_MAX)));
     }
-    sheets.extend([environment(spec), mounts(spec), volumes(spec)]);
+    sheets.extend([log(within, uid, &node), environment(spec), mounts(spec), volumes(spec)]);
     Some(Plain {
         facts: vec![
             ("pod", named(object.namespace(), object.name())),
@@ -184,6 +187,21 @@ fn conditions(status: &Value) -> Sheet {
         row.bad = condition["status"] == "False";
     }
     sheet
+}
+
+/// What its containers wrote last, as their node's runtime has it.
+fn log(within: &Within<'_>, uid: &str, node: &str) -> Sheet {
+    let kernel = within.world.kernel();
+    let process = kernel.resolve(&format!("containerd/{node}"));
+    let found = process.and_then(|process| kernel.inspect::<Runtime>(process));
+    let (lines, total) = found.map_or_else(Default::default, |runtime| runtime.last_lines(uid, LINES_MAX));
+    let mut sheet = Sheet::new("Log", &["time", "container", "run", "line"])
+        .note("The last lines that the runtime wrote down; kubectl logs asks the kubelet for them.");
+    for (container, attempt, line) in lines {
+        let run = (attempt + 1).to_string();
+        sheet.row(vec![clock(line.unix_micros), container.to_string(), run, line.text.to_string()]);
+    }
+    sheet.cut(total)
 }
 
 fn environment(spec: &Value) -> Sheet {

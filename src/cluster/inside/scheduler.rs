@@ -83,6 +83,8 @@ pub(super) fn inside(within: &Within<'_>, look: &Look) -> SchedulerInside {
     SchedulerInside {
         facts: vec![
             ("leads", yes(scheduler.leads())),
+            ("identity", scheduler.leader().identity().to_string()),
+            ("lease renewed at", within.clock(scheduler.leader().renewed_at())),
             ("attempts", scheduler.attempts().to_string()),
             ("in its cycle", in_cycle),
             ("nodes in its cache", scheduler.cache().len().to_string()),

@@ -165,9 +165,13 @@ fn the_pipeline_shows_what_each_stage_said_of_a_request() {
         said,
         [
             "NamespaceLifecycle: admits it",
+            "LimitRanger: admits it",
             "ServiceAccount: admits it with changes",
             "Priority: admits it with changes",
             "DefaultTolerationSeconds: admits it with changes",
+            "DefaultStorageClass: not concerned",
+            "StorageObjectInUseProtection: not concerned",
+            "ResourceQuota: not concerned",
         ]
     );
     assert_eq!(stage("authentication").said[0].0, "kubernetes-admin");
@@ -243,7 +247,7 @@ fn a_controller_shows_its_plans_its_informers_and_its_queue() {
     let Inside::ControllerManager(inside) = session.inside(&Place::ControllerManager, &Look::default()) else {
         panic!("no manager")
     };
-    assert_eq!((inside.chosen, inside.controllers.len()), ("deployment-controller", 15));
+    assert_eq!((inside.chosen, inside.controllers.len()), ("deployment-controller", 21));
     let first = inside.plans.last().expect("it planned");
     assert!(first.key == "default/web" && first.asked.starts_with("WATCH deployments ADDED"), "{first:?}");
     assert!(
@@ -333,6 +337,20 @@ fn a_kubelet_its_runtime_and_the_pod_agree() {
     let volumes = sheet(&inside.sheets, "Volumes");
     assert!(volumes.rows.iter().any(|row| row.cells == ["scratch".to_owned(), "emptyDir".to_owned()]), "{volumes:?}");
     assert_eq!(sheet(&inside.sheets, "Probes").total, 1);
+}
+
+#[test]
+fn a_pod_shows_what_its_containers_wrote_last_over_all_their_runs() {
+    let mut session = session();
+    let talks = "apiVersion: v1\nkind: Pod\nmetadata: {name: talks}\nspec:\n  restartPolicy: OnFailure\n  containers:\n  - {name: main, image: busybox, command: [sh, -c, 'for i in $(seq 1 15); do echo line $i; done; exit 1']}\n";
+    kubectl(&mut session, "kubectl apply -f -", talks);
+    run(&mut session, 12);
+    let uid = session.snapshot().pods[0].uid.clone();
+    let inside = plain(&mut session, &Place::Pod(uid));
+    let log = sheet(&inside.sheets, "Log");
+    assert_eq!(log.total, 30, "two runs of fifteen lines");
+    let ends: Vec<_> = [&log.rows[0], &log.rows[19]].map(|row| row.cells[1..].join(" ")).to_vec();
+    assert_eq!((log.rows.len(), ends), (20, vec!["main 1 line 11".to_owned(), "main 2 line 15".to_owned()]));
 }
 
 #[test]

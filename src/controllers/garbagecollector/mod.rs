@@ -36,6 +36,8 @@ const KINDS_WATCHED: &[Kind] = &[
     Kind::CronJob,
     Kind::DaemonSet,
     Kind::Deployment,
+    Kind::Endpoints,
+    Kind::EndpointSlice,
     Kind::Job,
     Kind::Lease,
     Kind::LimitRange,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::sim::persistent::OrdMap;
 
 use crate::api::{Body, Message, ObjectKey, Request, Response};
-use crate::client::Involved;
 use crate::controllers::controller::{Turn, WorkKey};
 use crate::controllers::plan::{Announce, Answer, Append, Plan, Step, Write};
 use crate::sim::{Ctx, EventId, SimTime};
@@ -52,7 +51,7 @@ impl ControllerManager {
     /// Lets free workers of a controller take keys.
     pub(super) fn pump(&mut self, ctx: &mut Ctx<'_, Message>, slot: u16) {
         let idle = self.slots[usize::from(slot)].queue.is_empty();
-        if !idle && self.leader.is_leading() && self.synced(slot) {
+        if !idle && self.leader.leads() && self.synced(slot) {
             let outer = ctx.cause();
             loop {
                 let hosted = &mut self.slots[usize::from(slot)];
@@ -234,8 +233,8 @@ impl ControllerManager {
     /// Takes the answer to a call, or the lack of one.
     pub(super) fn answered(&mut self, ctx: &mut Ctx<'_, Message>, pending: Pending, response: Option<&Response>) {
         let (slot, key, step, place) = match pending.purpose {
-            Purpose::Lease(call) => {
-                self.lease_answered(ctx, call, response);
+            Purpose::Lease(number) => {
+                self.lease_answered(ctx, number, response);
                 return;
             }
             Purpose::Write { slot, key, step, place } => (slot, key, step, place),
@@ -256,15 +255,6 @@ impl ControllerManager {
         self.slots[usize::from(slot)].controller.on_answer(&key, write, Some(&answer));
         self.advance(ctx, slot, &key);
         self.pump(ctx, slot);
-    }
-
-    /// The event of a component that is no controller: the leader election's.
-    pub(super) fn announce_leader(&mut self, ctx: &mut Ctx<'_, Message>, involved: &Involved, message: String) {
-        let kind = crate::client::EventKind::Normal;
-        let request = self.recorder.record(ctx.now(), ctx.unix_micros(), involved, kind, "LeaderElection", message);
-        if let Some(request) = request {
-            self.post_lease(ctx, &request, None);
-        }
     }
 }
 

@@ -168,13 +168,23 @@ impl ControllerManager {
             .collect()
     }
 
+    /// Whether it holds the lease.
+    pub fn leads(&self) -> bool {
+        self.leader.leads()
+    }
+
+    /// Whether it may act: it holds the lease, and renewed it in time.
+    pub fn may_act(&self, now: SimTime) -> bool {
+        self.leader.leads() && !self.leader.lost(now)
+    }
+
     /// Where the leader election stands.
     pub fn leader(&self) -> LeaderReport {
         LeaderReport {
-            identity: self.leader.identity.clone(),
-            leading: self.leader.is_leading(),
+            identity: self.leader.identity().clone(),
+            leading: self.leader.leads(),
             holder: self.leader.holder().to_owned(),
-            renewed_at: self.leader.renewed_at,
+            renewed_at: self.leader.renewed_at(),
         }
     }
 }

@@ -16,14 +16,14 @@ use std::time::Duration;
 use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::{CallId, KINDS, Kind, Message, Request};
-use crate::client::{Calls, Change, EventRecorder, Informer, InformerSpec, InformerState, WorkQueue};
+use crate::client::{Calls, Change, EventRecorder, Informer, InformerSpec, InformerState, LeaderElector, WorkQueue};
 use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId, SimTime};
 
-use super::CONTROLLERS;
-use super::controller::{Controller, Observed, Stores, WorkKey};
+use super::controller::{Controller, Flags, Observed, Stores, WorkKey};
+use super::{CONTROLLERS, Registration};
 use execute::{Execution, LastPlan};
 pub use inspect::{ControllerReport, InformerReport, KeyReport, KeyState, LeaderReport, PlanReport};
-use leader::{Leader, LeaseCall};
+use leader::LEASE;
 
 /// How the binary names itself; the client's purpose follows after a slash.
 const USER_AGENT: &str = "kube-controller-manager/v1.36.0 (linux/amd64) kubernetes/kubarium";
@@ -71,14 +71,10 @@ impl Timer {
 /// What the answer to a call is for.
 #[derive(Clone, Debug)]
 enum Purpose {
-    Lease(LeaseCall),
+    /// About the leader lease, by the election's number.
+    Lease(u32),
     /// A write of a plan: of the controller's execution of a key, by step and place in its batch.
-    Write {
-        slot: u16,
-        key: WorkKey,
-        step: u32,
-        place: u32,
-    },
+    Write { slot: u16, key: WorkKey, step: u32, place: u32 },
 }
 
 #[derive(Clone, Debug)]
@@ -108,7 +104,7 @@ impl Slot {
     fn new(controller: Box<dyn Controller>) -> Self {
         let user = format!("system:serviceaccount:kube-system:{}", controller.service_account());
         Slot {
-            queue: WorkQueue::default(),
+            queue: WorkQueue::slow(controller.base_delay()),
             recorder: EventRecorder::new(controller.component(), ""),
             user_agent: Arc::from(format!("{USER_AGENT}/{user}")),
             user: Arc::from(user),
@@ -130,16 +126,24 @@ pub struct ControllerManager {
     slots: Vec<Slot>,
     executions: OrdMap<(u16, WorkKey), Execution>,
     pending: OrdMap<CallId, Pending>,
-    leader: Leader,
+    /// The machine it runs on.
+    host: &'static str,
+    flags: Flags,
+    leader: LeaderElector,
     /// Who says that it became the leader.
     recorder: EventRecorder,
     life: u32,
 }
 
 impl ControllerManager {
-    /// A controller manager that talks to `apiserver`, with every controller of `CONTROLLERS`.
-    pub fn new(apiserver: ProcessId) -> Self {
-        let slots: Vec<Slot> = CONTROLLERS.iter().map(|registration| Slot::new((registration.new)())).collect();
+    /// A controller manager on the machine `host` that talks to `apiserver`, with every controller of `CONTROLLERS`.
+    pub fn new(apiserver: ProcessId, host: &'static str, flags: Flags) -> Self {
+        let slot = |registration: &Registration| {
+            let mut controller = (registration.new)();
+            controller.configure(&flags);
+            Slot::new(controller)
+        };
+        let slots: Vec<Slot> = CONTROLLERS.iter().map(slot).collect();
         let watched = |kind: Kind| slots.iter().any(|slot| slot.controller.watches().contains(&kind));
         let informers = KINDS
             .iter()
@@ -153,7 +157,9 @@ impl ControllerManager {
             slots,
             executions: OrdMap::new(),
             pending: OrdMap::new(),
-            leader: Leader::default(),
+            host,
+            flags,
+            leader: LeaderElector::default(),
             recorder: EventRecorder::new("kube-controller-manager", ""),
             life: 0,
         }
@@ -275,11 +281,14 @@ impl ControllerManager {
 
 impl Process<Message> for ControllerManager {
     fn start(&mut self, ctx: &mut Ctx<'_, Message>) {
-        self.leader = Leader::new(&format!("control-plane_{}", ctx.rng().uuid()));
+        self.leader = LeaderElector::new(LEASE, &format!("{}_{}", self.host, ctx.rng().uuid()));
         self.try_lease(ctx);
     }
 
     fn on_message(&mut self, ctx: &mut Ctx<'_, Message>, envelope: &Envelope<Message>) {
+        if self.leader.lost(ctx.now()) {
+            return self.exit(ctx);
+        }
         match &envelope.payload {
             Message::Response { call, response } => {
                 if let Some(index) = self.informer_of(*call) {
@@ -317,6 +326,9 @@ impl Process<Message> for ControllerManager {
         let (life, timer) = Timer::parse(token);
         if life != self.life {
             return;
+        }
+        if self.leader.lost(ctx.now()) {
+            return self.exit(ctx);
         }
         match timer {
             Timer::Lease => self.try_lease(ctx),
@@ -358,7 +370,7 @@ impl Process<Message> for ControllerManager {
         let life = self.life + 1;
         let mut calls = self.calls.clone();
         calls.forget();
-        *self = ControllerManager { calls, life, ..ControllerManager::new(self.calls.server()) };
+        *self = ControllerManager { calls, life, ..ControllerManager::new(self.calls.server(), self.host, self.flags) };
     }
 
     fn clone_box(&self) -> Box<dyn Process<Message>> {

@@ -6,6 +6,7 @@
 mod batch;
 mod claim;
 mod containers;
+mod endpoints;
 mod events;
 mod generic;
 mod node;
@@ -14,6 +15,7 @@ mod pod;
 mod quota;
 mod service;
 mod sets;
+mod storage;
 mod template;
 mod volumes;
 mod workload;
@@ -36,13 +38,17 @@ pub fn describe(io: &mut Io<'_, '_>, info: &Info, show_events: bool) -> Result<S
     let response = io.ask(|| Request::new(Method::Get, path.as_str()))?;
     match response.object().map(|object| &**object) {
         Some(Object::ConfigMap(map)) => plain::config_map(io, map, show_events),
+        Some(Object::CSINode(node)) => storage::csi_node(io, node, show_events),
         Some(Object::CronJob(own)) => batch::cron_job(io, own, show_events),
         Some(Object::DaemonSet(set)) => sets::daemon_set(io, set, show_events),
         Some(Object::Deployment(deployment)) => workload::deployment(io, deployment, show_events),
+        Some(Object::Endpoints(own)) => endpoints::endpoints(io, own, show_events),
+        Some(Object::EndpointSlice(own)) => endpoints::slice(io, own, show_events),
         Some(Object::Job(job)) => batch::job(io, job, show_events),
         Some(Object::LimitRange(own)) => Ok(quota::limit_range(own)),
         Some(Object::Namespace(namespace)) => plain::namespace(io, namespace),
         Some(Object::Node(node)) => node::describe(io, node, show_events),
+        Some(Object::PersistentVolume(volume)) => storage::volume(io, volume, show_events),
         Some(Object::PersistentVolumeClaim(claim)) => claim::describe(io, claim, show_events),
         Some(Object::Pod(pod)) => pod::describe(io, pod, show_events),
         Some(Object::PodDisruptionBudget(own)) => quota::budget(io, own, show_events),
@@ -54,6 +60,7 @@ pub fn describe(io: &mut Io<'_, '_>, info: &Info, show_events: bool) -> Result<S
         Some(Object::Service(service)) => service::describe(io, service, show_events),
         Some(Object::ServiceAccount(account)) => plain::service_account(io, account, show_events),
         Some(Object::StatefulSet(set)) => sets::stateful_set(io, set, show_events),
+        Some(Object::StorageClass(class)) => storage::class(io, class, show_events),
         _ => generic::describe(io, info, &value(&response), show_events),
     }
 }

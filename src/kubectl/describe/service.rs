@@ -1,16 +1,23 @@
 //! Services.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 
-use crate::api::{Method, Request};
+use crate::api::printers::endpoints::join;
+use crate::api::{Method, Object, Request};
 
-use super::super::builder::{items, text_at};
+use super::super::builder::objects;
 use super::super::discovery::discover;
 use super::super::errors::{Stop, attempt};
 use super::super::io::Io;
 use super::containers::int_or_string;
 use super::events;
 use super::writer::Text;
+
+/// Endpoints that a port's line shows.
+const SHOWN_MAX: usize = 3;
 
 /// `ServiceDescriber`. Endpoint slices are asked for where the server has them.
 pub fn describe(io: &mut Io<'_, '_>, service: &Service, show_events: bool) -> Result<String, Stop> {
@@ -54,9 +61,7 @@ pub fn describe(io: &mut Io<'_, '_>, service: &Service, show_events: bool) -> Re
         if let Some(node_port) = port.node_port.filter(|port| *port > 0) {
             text.put(0, format!("NodePort:\t{name}\t{node_port}/{protocol}\n"));
         }
-        let endpoints = slices.iter().find(|(known, _)| known == port.name.as_deref().unwrap_or_default());
-        let endpoints = endpoints.map_or_else(|| "<none>".to_owned(), |(_, addresses)| shortened(addresses));
-        text.field(0, "Endpoints", endpoints);
+        text.field(0, "Endpoints", formatted(&slices, port.name.as_deref().unwrap_or_default()));
     }
     text.field(0, "Session Affinity", or_empty(&spec.session_affinity));
     for (title, value) in [
@@ -72,39 +77,43 @@ pub fn describe(io: &mut Io<'_, '_>, service: &Service, show_events: bool) -> Re
     Ok(text.aligned())
 }
 
-fn shortened(addresses: &[String]) -> String {
-    match addresses {
-        [] => "<none>".to_owned(),
-        [a, b, c, _, ..] => format!("{a},{b},{c} + {} more...", addresses.len() - 3),
-        few => few.join(","),
+/// `formatEndpointSlices`: the ready addresses of a port, three at most; nothing where there are slices but none.
+fn formatted(slices: &[Arc<Object>], port_name: &str) -> String {
+    if slices.is_empty() {
+        return "<none>".to_owned();
     }
+    let (mut list, mut more, mut count): (Vec<String>, bool, usize) = (Vec::new(), false, 0);
+    for slice in slices.iter().filter_map(|object| object.get::<EndpointSlice>()) {
+        let ports = slice.ports.as_deref().unwrap_or_default();
+        let fitting = ports.iter().filter(|port| port.name.as_deref().unwrap_or_default() == port_name);
+        let fitting: Vec<Option<i32>> =
+            if ports.is_empty() { vec![None] } else { fitting.map(|port| Some(port.port.unwrap_or(0))).collect() };
+        for port in fitting {
+            for endpoint in slice.endpoints.iter().flatten() {
+                // As upstream has it, one that is not ready counts here too.
+                more |= list.len() == SHOWN_MAX;
+                let ready = endpoint.conditions.as_ref().and_then(|conditions| conditions.ready);
+                if ready == Some(false) {
+                    continue;
+                }
+                if !more {
+                    let address = endpoint.addresses.first().map(String::as_str).unwrap_or_default();
+                    list.push(port.map_or_else(|| address.to_owned(), |port| join(address, port)));
+                }
+                count += 1;
+            }
+        }
+    }
+    let shown = list.join(",");
+    if more { format!("{shown} + {} more...", count - SHOWN_MAX) } else { shown }
 }
 
-/// Addresses with ports by port name, from the service's endpoint slices.
-fn slices(io: &mut Io<'_, '_>, namespace: &str, name: &str) -> Result<Vec<(String, Vec<String>)>, Stop> {
+/// The service's endpoint slices; none where the server has no such kind.
+fn slices(io: &mut Io<'_, '_>, namespace: &str, name: &str) -> Result<Vec<Arc<Object>>, Stop> {
     let discovery = discover(io)?;
     let Some(resource) = discovery.resource("endpointslices.discovery.k8s.io") else { return Ok(Vec::new()) };
     let path = resource.path(namespace, "");
     let selector = format!("kubernetes.io/service-name={name}");
     let listed = io.ask(|| Request::new(Method::Get, path.as_str()).with("labelSelector", selector.as_str()));
-    let mut ports: Vec<(String, Vec<String>)> = Vec::new();
-    for slice in attempt(listed)?.map(|response| items(&response)).unwrap_or_default() {
-        for port in slice["ports"].as_array().into_iter().flatten() {
-            let mut addresses = Vec::new();
-            for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
-                if endpoint.pointer("/conditions/ready") == Some(&serde_json::Value::Bool(false)) {
-                    continue;
-                }
-                for address in endpoint["addresses"].as_array().into_iter().flatten() {
-                    addresses.push(format!("{}:{}", address.as_str().unwrap_or_default(), port["port"]));
-                }
-            }
-            let name = text_at(port, "/name").to_owned();
-            match ports.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => known.extend(addresses),
-                None => ports.push((name, addresses)),
-            }
-        }
-    }
-    Ok(ports)
+    Ok(attempt(listed)?.map(|response| objects(&response)).unwrap_or_default())
 }

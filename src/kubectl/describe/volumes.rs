@@ -22,7 +22,8 @@ fn nil<T: ToString>(value: Option<&T>) -> String {
     value.map_or_else(|| "<nil>".to_owned(), ToString::to_string)
 }
 
-fn source(text: &mut Text, volume: &Volume) {
+/// `describeVolumes`' lines about one source.
+pub fn source(text: &mut Text, volume: &Volume) {
     if let Some(path) = &volume.host_path {
         text.field(2, "Type", "HostPath (bare host directory volume)");
         text.field(2, "Path", &path.path);
@@ -62,6 +63,18 @@ fn source(text: &mut Text, volume: &Volume) {
         }
     } else if let Some(projected) = &volume.projected {
         projection(text, projected);
+    } else if let Some(csi) = &volume.csi {
+        text.field(2, "Type", "CSI (a Container Storage Interface (CSI) volume source)");
+        text.field(2, "Driver", &csi.driver);
+        text.field(2, "FSType", csi.fs_type.as_deref().unwrap_or_default());
+        text.field(2, "ReadOnly", csi.read_only.unwrap_or(false));
+        super::storage::attributes(text, csi.volume_attributes.as_ref());
+    } else if let Some(ephemeral) = &volume.ephemeral {
+        let kind = "an inline specification for a volume that gets created and deleted with the pod";
+        text.field(2, "Type", format!("EphemeralVolume ({kind})"));
+        if let Some(template) = &ephemeral.volume_claim_template {
+            super::claim::template(text, template);
+        }
     } else {
         text.put(1, "<unknown>\n");
     }

@@ -63,9 +63,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("create cronjob", "no jobs in this cluster yet"),
     ("create ingress", "no ingress in this cluster yet"),
     ("create job", "no jobs in this cluster yet"),
-    ("create pdb", "no disruption budgets in this cluster yet"),
-    ("create priorityclass", "no priority classes in this cluster yet"),
-    ("create quota", "no quotas in this cluster yet"),
     ("create role", "no RBAC in this cluster yet"),
     ("create token", "tokens are not shown in the page"),
     ("edit", "needs an editor"),
@@ -171,7 +168,7 @@ fn messages(file: &str, ran: usize, skipped: usize) {
 
 #[test]
 fn messages_of_apply_create_and_delete() {
-    messages("messages-apply-create-delete", 33, 8);
+    messages("messages-apply-create-delete", 34, 7);
 }
 
 #[test]
@@ -196,7 +193,7 @@ fn messages_of_scale_and_rollout() {
 
 #[test]
 fn dry_runs_print_what_would_be_created() {
-    messages("dry-run-output", 4, 6);
+    messages("dry-run-output", 7, 3);
 }
 
 /// Column names that only `-o wide` shows, by kind.
@@ -297,9 +294,9 @@ fn descriptions_are_kubectls() {
     }
     assert!(failures.is_empty(), "{} of {ran}:\n{}", failures.len(), failures.join("\n"));
     // Kinds this cluster does not have.
-    let expected = ["storageclass", "hpa", "networkpolicy deny all", "rolebinding"];
+    let expected = ["hpa", "networkpolicy deny all", "rolebinding"];
     assert_eq!(skipped, expected);
-    assert_eq!(ran, 14);
+    assert_eq!(ran, 15);
 }
 
 #[test]
@@ -360,5 +357,5 @@ fn bad_manifests_get_kubectls_words() {
         }
     }
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), counts[0], failures.join("\n"));
-    assert_eq!(counts, [96, 11, 2], "cases that ran, of other kinds or verbs, and with patterns");
+    assert_eq!(counts, [97, 10, 2], "cases that ran, of other kinds or verbs, and with patterns");
 }

@@ -21,6 +21,7 @@ fn cri_calls(world: &World) -> Vec<&'static str> {
             CriRequest::ListPodSandbox
                 | CriRequest::ListContainers
                 | CriRequest::Version
+                | CriRequest::Status
                 | CriRequest::ListImages
                 | CriRequest::GetContainerEvents
         );

@@ -1,8 +1,7 @@
 //! Makes room for a pod by removing less important ones.
 //!
 //! Mirrors plugins/defaultpreemption and framework/preemption. Leaves out: extenders, pod groups, holding
-//! the pod back until its victims are deleted, and reading PodDisruptionBudgets (the cluster has no such
-//! kind yet: the process passes none).
+//! the pod back until its victims are deleted.
 
 use std::sync::Arc;
 
@@ -86,7 +85,7 @@ impl Plugin for DefaultPreemption {
             .max(self.args.min_candidate_nodes_absolute)
             .min(potential.len());
         let offset = if potential.is_empty() { 0 } else { (context.random % potential.len() as u64) as usize };
-        let run = DryRun { profile, state, pod, cache, pdbs: &[] };
+        let run = DryRun { profile, state, pod, cache, pdbs: &cache.budgets() };
         let (candidates, tried) = run.candidates(&potential, offset, wanted);
         let Some(best) = pick_one(&candidates) else {
             let absent = "Preemption is not helpful for scheduling";

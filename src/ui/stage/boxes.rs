@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use yew::prelude::*;
 
-use crate::cluster::{Command, ComponentView, Phase, PodView};
+use crate::cluster::{Command, ComponentView, LEADERSHIP, Phase, PodView};
 use crate::scene::{Form, Level, RULE_OFFSET, Rect, Site, short_cell_name};
 use crate::sim::Order;
 
@@ -163,11 +163,52 @@ pub fn boxes(things: &Things, picked: Option<&Selection>) -> Html {
         { component(things, "kubectl", layout.kubectl, kubectl(things, wide), picked, true) }
         if things.client { { component(things, "client", layout.client, client(layout.client), picked, false) } }
         { component(things, "kube-scheduler", layout.scheduler, scheduler(things, wide), picked, false) }
+        { standbys(things, "kube-scheduler", layout.scheduler, picked) }
         { component(things, "kube-controller-manager", layout.controllers, controllers(things, wide), picked, false) }
+        { standbys(things, "kube-controller-manager", layout.controllers, picked) }
         { component(things, "kube-apiserver", layout.api_server, api_server(things, wide), picked, false) }
         { component(things, "etcd", layout.etcd, etcd(things, wide), picked, false) }
         </>
     }
+}
+
+/// Whether a member leads; empty where it is the only one.
+fn leadership(view: &ComponentView) -> &str {
+    view.facts.iter().find(|(name, _)| &**name == LEADERSHIP).map_or("", |(_, value)| value)
+}
+
+/// The others of a component of which one leads: a strip each on top of its box.
+fn standbys(things: &Things, name: &str, rect: Rect, picked: Option<&Selection>) -> Html {
+    let others: Vec<&ComponentView> = things.members(name).filter(|view| &*view.name != name).collect();
+    if others.is_empty() || things.form().is_small() {
+        return Html::default();
+    }
+    // The switch of the box stands at its right.
+    let width = (rect.w - 30.0) / others.len() as f64;
+    let strips = others.iter().enumerate().map(|(at, view)| {
+        let place = crate::scene::rect(rect.x + width * at as f64, rect.y - 17.0, width - 4.0, 17.0);
+        let host = view.name.rsplit('/').next().unwrap_or_default().trim_start_matches("control-plane-");
+        let word = if !view.running {
+            "stopped"
+        } else if view.frozen {
+            "frozen"
+        } else {
+            leadership(view)
+        };
+        let mark = Selection::Component(view.name.clone());
+        let selected = picked == Some(&mark);
+        html! {
+            <g key={view.name.to_string()} class={classes!("group", selected.then_some("sel"))}>
+                <g class={classes!("thing", (!view.running).then_some("off"), view.frozen.then_some("frozen"))}>
+                    { frame("box", place, "3") }
+                    <g aria-hidden="true">{ label("s", place.x + 7.0, place.y + 12.5, format!("{host} {word}")) }</g>
+                    { handle(place, &mark, format!("{}, {word}", view.name), false) }
+                </g>
+                if selected { { crop(place) } }
+            </g>
+        }
+    });
+    html! { <>{ for strips }</> }
 }
 
 fn client(rect: Rect) -> Html {
@@ -253,6 +294,7 @@ fn scheduler(things: &Things, wide: bool) -> Html {
     html! {
         <>
         { label("t", x, rect.y + 19.0, "kube-scheduler") }
+        { label("s e", rect.right() - 10.0, rect.y + 19.0, things.component("kube-scheduler").map_or("", leadership).to_owned()) }
         { label("s", x, rect.y + 43.0, "next") }
         { cycle }
         if waiting.is_empty() { { label("s", x + 37.0, rect.y + 43.0, "nothing to place") } }
@@ -269,10 +311,15 @@ const REST_CHIP: f64 = 54.0;
 /// A chip for each controller with the depth of its queue. The deepest is inked.
 fn controllers(things: &Things, wide: bool) -> Html {
     let rect = things.layout.controllers;
-    let view = things.component("kube-controller-manager");
+    let own = things.component("kube-controller-manager");
+    let leading = things.members("kube-controller-manager").find(|view| leadership(view) == "leads");
+    let view = leading.or(own);
+    let leads = own.map_or("", leadership);
+    let title = if leads.is_empty() { "workqueue depth per controller" } else { leads };
     let mut facts: Vec<((usize, String), u64)> = view
         .into_iter()
         .flat_map(|view| &view.facts)
+        .filter(|(name, _)| &**name != LEADERSHIP)
         .map(|(name, value)| (chip_name(name.trim_end_matches("-controller")), value.parse().unwrap_or(0)))
         .collect();
     facts.order();
@@ -317,7 +364,7 @@ fn controllers(things: &Things, wide: bool) -> Html {
     html! {
         <>
         { label("t", rect.x + 12.0, rect.y + 19.0, "kube-controller-manager") }
-        { label("s e", rect.right() - 12.0, rect.y + 19.0, "workqueue depth per controller") }
+        { label("s e", rect.right() - 12.0, rect.y + 19.0, title.to_owned()) }
         { for chips }
         </>
     }
@@ -339,13 +386,15 @@ fn chip(x: f64, y: f64, width: f64, height: f64, name: &str, depth: u64, deepest
 }
 
 /// The controllers as a chip has them, by their names without `-controller`: first what a reader waits for.
-const CONTROLLERS: [(&str, &str); 15] = [
+const CONTROLLERS: [(&str, &str); 19] = [
     ("deployment", "Deployment"),
     ("replicaset", "ReplicaSet"),
     ("statefulset", "StatefulSet"),
     ("daemonset", "DaemonSet"),
     ("job", "Job"),
     ("cronjob", "CronJob"),
+    ("endpointslice", "Slices"),
+    ("endpoints", "Endpoints"),
     ("garbage-collector", "GC"),
     ("node-lifecycle", "Node"),
     ("taint-eviction", "Taint"),
@@ -355,6 +404,8 @@ const CONTROLLERS: [(&str, &str); 15] = [
     ("serviceaccount", "Account"),
     ("ttl-after-finished", "TTL"),
     ("root-ca-certificate-publisher", "RootCA"),
+    ("endpointslice-mirroring", "Mirror"),
+    ("node-ipam", "IPAM"),
 ];
 
 /// A controller's place among the chips and its name there.

@@ -31,7 +31,7 @@ impl World {
         let seeds = seeds.into_iter().map(Arc::new).collect();
         let server = FakeServer::new(seeds);
         let server = kernel.add("kube-apiserver", Role::ApiServer.as_str(), Box::new(server));
-        let manager = Box::new(ControllerManager::new(server));
+        let manager = Box::new(ControllerManager::new(server, "control-plane", crate::controllers::Flags::default()));
         let manager = kernel.add("kube-controller-manager", Role::ControllerManager.as_str(), manager);
         World { kernel, server, manager }
     }

@@ -1,0 +1,110 @@
+//! Two of each leader: who acts, who stands by, and who takes over.
+
+use std::time::Duration;
+
+use crate::api::{Kind, Message, Method, ObjectKey};
+use crate::cluster::{Command, Config, Session, SessionFile};
+use crate::sim::Record;
+
+fn session(control_planes: u32) -> Session {
+    Session::ready(Config { control_planes, nodes: 2, ..Config::default() })
+}
+
+fn run(session: &mut Session, seconds: u64) {
+    session.run_until(session.now() + Duration::from_secs(seconds));
+}
+
+fn kubectl(session: &mut Session, line: &str) -> String {
+    session.kubectl(&format!("kubectl {line}"), "", Duration::from_secs(30)).stdout
+}
+
+/// Who holds a lease, without the random part.
+fn holder(session: &Session, lease: &str) -> String {
+    let lease = session.object(Kind::Lease, &ObjectKey::new("kube-system", lease)).expect("the lease is there");
+    let value = lease.to_value();
+    let holder = value["spec"]["holderIdentity"].as_str().unwrap_or_default();
+    holder.split('_').next().unwrap_or_default().to_owned()
+}
+
+fn holders(session: &Session) -> (String, String) {
+    (holder(session, "kube-controller-manager"), holder(session, "kube-scheduler"))
+}
+
+/// What a process wrote since a place in the trace, but for leases.
+fn writes(session: &Session, name: &str, since: u64) -> Vec<String> {
+    let kernel = session.world().kernel();
+    let of = |record: &Record<Message>| match record {
+        Record::Sent(envelope) if *kernel.name_of(envelope.from) == *name => match &envelope.payload {
+            Message::Request { request, .. } if request.method != Method::Get && !request.path.contains("/leases") => {
+                Some(format!("{} {}", request.method.as_str(), request.path))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    kernel.trace().since(since).filter_map(of).collect()
+}
+
+/// What follows a process's name on that machine, and what on the other of two.
+fn places(holder: &str) -> (&'static str, &'static str) {
+    const SECOND: &str = "/control-plane-2";
+    if holder == "control-plane" { ("", SECOND) } else { (SECOND, "") }
+}
+
+#[test]
+fn one_of_each_acts_and_the_other_stands_by() {
+    let mut session = session(2);
+    let (manager, scheduler) = holders(&session);
+    let ((_, idle_manager), (_, idle_scheduler)) = (places(&manager), places(&scheduler));
+    kubectl(&mut session, "create deployment web --image=nginx --replicas=2");
+    run(&mut session, 60);
+    for name in [format!("kube-scheduler{idle_scheduler}"), format!("kube-controller-manager{idle_manager}")] {
+        assert_eq!(writes(&session, &name, 0), Vec::<String>::new(), "{name} stands by");
+    }
+    let world = session.world();
+    let nth = |place: &str| usize::from(!place.is_empty());
+    let standby = world.controller_managers().nth(nth(idle_manager)).expect("there are two").informers();
+    assert!(standby.iter().all(|informer| informer.objects == 0), "a manager looks at nothing before it leads");
+    let standby = world.schedulers().nth(nth(idle_scheduler)).expect("there are two");
+    assert_eq!(standby.cache().len(), 2, "a scheduler keeps its picture of the cluster");
+    assert_eq!(standby.attempts(), 0);
+}
+
+#[test]
+fn the_other_takes_over_from_one_that_is_frozen_and_it_does_not_act_when_it_thaws() {
+    let mut session = session(2);
+    let before = holders(&session);
+    let names =
+        [format!("kube-scheduler{}", places(&before.1).0), format!("kube-controller-manager{}", places(&before.0).0)];
+    for name in &names {
+        session.apply(Command::Freeze { name: name.clone() });
+    }
+    kubectl(&mut session, "create deployment web --image=nginx --replicas=2");
+    run(&mut session, 10);
+    assert_eq!(holders(&session), before, "the leases have not run out");
+    assert_eq!(session.objects(Kind::Pod).len(), 0);
+    run(&mut session, 25);
+    let other = |holder: &str| if holder == "control-plane" { "control-plane-2" } else { "control-plane" }.to_owned();
+    let second = (other(&before.0), other(&before.1));
+    assert_eq!(holders(&session), second);
+    assert!(kubectl(&mut session, "get deployment web").contains("2/2"), "its work goes on");
+    let frozen = session.world().kernel().trace().total();
+    for name in &names {
+        session.apply(Command::Thaw { name: name.clone() });
+    }
+    kubectl(&mut session, "scale deployment web --replicas=4");
+    run(&mut session, 30);
+    for name in &names {
+        assert_eq!(writes(&session, name, frozen), Vec::<String>::new(), "{name} knows that it leads no more");
+    }
+    assert_eq!(holders(&session), second);
+    assert!(kubectl(&mut session, "get deployment web").contains("4/4"));
+}
+
+#[test]
+fn a_link_says_of_two_only_where_there_are_two() {
+    let one = SessionFile::of(&session(1)).write();
+    assert!(!one.contains("controlPlanes"), "{one}");
+    let two = SessionFile::of(&session(2)).write();
+    assert!(two.contains("controlPlanes"), "{two}");
+}
