@@ -171,3 +171,23 @@ fn a_served_cluster_resolves_names_warns_of_its_speed_and_refuses_what_is_too_la
     assert!(warning.starts_with("warning: ") && warning.contains("<invalid>"), "{warning}");
     assert!(answer.contains("\"Request entity too large: limit is 3145728\""), "{answer}");
 }
+
+#[test]
+fn a_schedulers_configuration_is_checked_and_used() {
+    let web =
+        Manifest::new("profiled.yaml", &WEB.replace("spec: {containers", "spec: {schedulerName: packing, containers"));
+    let head = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
+    let good = Manifest::new("good.yaml", &format!("{head}profiles: [{{schedulerName: packing}}]\n"));
+    let (_, stdout, stderr) = output(&["run", "-f", web.path(), "--scheduler-config", good.path()]);
+    assert!(stdout.contains("Successfully assigned default/web-") && stdout.contains("1/1"), "{stdout}{stderr}");
+    let (_, stdout, _) = output(&["run", "-f", web.path(), "--for", "30s"]);
+    assert!(stdout.contains("Pending") && !stdout.contains("Successfully assigned default/web-"), "{stdout}");
+    let bad = Manifest::new("bad.yaml", &format!("{head}percentageOfNodesToScore: 101\n"));
+    let (out, _, stderr) = output(&["run", "-f", web.path(), "--scheduler-config", bad.path()]);
+    assert_eq!(out.status.code(), Some(1));
+    let path = bad.path();
+    assert_eq!(
+        stderr,
+        format!("error: {path}: percentageOfNodesToScore: Invalid value: 101: not in valid range [0-100]\n")
+    );
+}

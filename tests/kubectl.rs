@@ -361,9 +361,7 @@ fn ours_prints_what_the_real_one_prints() {
     let (stdout, stderr, code) = served.real("rollout status deployment/web --timeout=60s", "");
     assert_eq!(code, 0, "{stdout}{stderr}");
     let mut wrong = Vec::new();
-    for line in READS {
-        compare(line, served.real(line, ""), served.ours(line, ""), &mut wrong);
-    }
+    READS.iter().for_each(|line| compare_reads(&served, line, &mut wrong));
     for line in WRITES {
         let real = served.real(&line.replace("NAME", "made-by-real"), "");
         let ours = served.ours(&line.replace("NAME", "made-by-ours"), "");
@@ -480,9 +478,28 @@ fn sets_are_printed_as_the_real_one_prints_them() {
     }
     let mut wrong = Vec::new();
     for line in ON_SETS {
-        compare(line, served.real(line, ""), served.ours(line, ""), &mut wrong);
+        match line.split(' ').next() {
+            Some("get" | "describe") => compare_reads(&served, line, &mut wrong),
+            _ => compare(line, served.real(line, ""), served.ours(line, ""), &mut wrong),
+        }
     }
     assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), ON_SETS.len(), wrong.join("\n"));
+}
+
+/// How often a reading is tried: the cluster goes on between the two, and renews a lease, say. What is really different
+/// stays different.
+const TRIES: usize = 4;
+
+fn compare_reads(served: &Served, line: &str, wrong: &mut Vec<String>) {
+    let mut found = Vec::new();
+    for _ in 0..TRIES {
+        found.clear();
+        compare(line, served.real(line, ""), served.ours(line, ""), &mut found);
+        if found.is_empty() {
+            return;
+        }
+    }
+    wrong.append(&mut found);
 }
 
 /// Events of one second come in any order: kubectl sorts them by their date with an unstable sort.

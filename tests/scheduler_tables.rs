@@ -124,6 +124,15 @@ impl Table {
     }
 }
 
+/// The tables are of 1.32. Since 1.35 the reason no longer says which taint it is.
+fn since_1_35(reason: String) -> String {
+    if reason.starts_with("node(s) had untolerated taint {") {
+        "node(s) had untolerated taint(s)".to_owned()
+    } else {
+        reason
+    }
+}
+
 impl Table {
     /// What the plugin says of each node, as a cycle would ask it.
     fn filter(&self) -> BTreeMap<String, Result<(), Rejection>> {
@@ -162,7 +171,7 @@ impl Table {
                 assert_eq!(rejection.code.as_str(), expected["code"], "{}: {node}", self.name);
             }
             // A node that PreFilter already left out has no words of its own.
-            let expected = strings(&expected["reasons"]);
+            let expected = strings(&expected["reasons"]).into_iter().map(since_1_35).collect::<Vec<_>>();
             if expected.iter().any(|reason| reason.starts_with("Invalid value")) {
                 // The table gives the part that matters of a longer sentence.
                 assert!(rejection.message().contains(&expected[0]), "{}: {rejection:?}", self.name);
@@ -180,11 +189,16 @@ impl Table {
     }
 }
 
-/// Runs every case of a table.
+/// Runs every case of a table: with what a plugin counts by itself, and with what the cache keeps for it.
 fn check(file: &str, run: impl Fn(&Table)) {
     let table = tables::Table::read("scheduler", file);
     for (index, case) in table.cases().iter().enumerate() {
-        table.run_one(index, || run(&Table::of(case)));
+        table.run_one(index, || {
+            let mut case = Table::of(case);
+            run(&case);
+            case.cache.keep_topologies(&case.pod);
+            run(&case);
+        });
     }
     table.done();
 }

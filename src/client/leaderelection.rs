@@ -13,12 +13,32 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use crate::api::{Kind, Message, Object, ObjectMeta, Reason, Request, Response, Typed, time};
 use crate::sim::{Ctx, SimTime};
 
-/// `--leader-elect-lease-duration`.
-pub const LEASE_DURATION: Duration = Duration::from_secs(15);
-/// `--leader-elect-renew-deadline`.
-pub const RENEW_DEADLINE: Duration = Duration::from_secs(10);
-/// `--leader-elect-retry-period`.
-pub const RETRY_PERIOD: Duration = Duration::from_secs(2);
+/// The times of an election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ElectionTimes {
+    /// `--leader-elect-lease-duration`.
+    pub lease_duration: Duration,
+    /// `--leader-elect-renew-deadline`.
+    pub renew_deadline: Duration,
+    /// `--leader-elect-retry-period`.
+    pub retry_period: Duration,
+}
+
+impl ElectionTimes {
+    /// `RecommendedDefaultLeaderElectionConfiguration` of component-base.
+    pub const DEFAULT: ElectionTimes = ElectionTimes {
+        lease_duration: Duration::from_secs(15),
+        renew_deadline: Duration::from_secs(10),
+        retry_period: Duration::from_secs(2),
+    };
+}
+
+impl Default for ElectionTimes {
+    fn default() -> Self {
+        ElectionTimes::DEFAULT
+    }
+}
+
 /// `leaderelection.JitterFactor`, in percent of the retry period, for who does not lead.
 const JITTER_PERCENT: u64 = 120;
 /// How long an answer is waited for.
@@ -39,6 +59,7 @@ enum Asked {
 pub struct LeaderElector {
     /// The lease's name.
     name: &'static str,
+    times: ElectionTimes,
     /// Host name and a random part, new with every start.
     identity: Arc<str>,
     /// The lease as last seen, and since when it has looked like that.
@@ -65,8 +86,8 @@ pub enum Election {
 
 impl LeaderElector {
     /// A candidate for the lease `name` that has not asked yet.
-    pub fn new(name: &'static str, identity: &str) -> Self {
-        LeaderElector { name, identity: Arc::from(identity), ..LeaderElector::default() }
+    pub fn new(name: &'static str, identity: &str, times: ElectionTimes) -> Self {
+        LeaderElector { name, identity: Arc::from(identity), times, ..LeaderElector::default() }
     }
 
     /// Who it is.
@@ -93,13 +114,13 @@ impl LeaderElector {
     /// Whether it led and could not renew for so long that it must act no more: upstream's process ends here
     /// (`leaderelection lost`) and its kubelet starts it again, under another identity.
     pub fn lost(&self, now: SimTime) -> bool {
-        self.leading && now >= self.renewed_at + RENEW_DEADLINE
+        self.leading && now >= self.renewed_at + self.times.renew_deadline
     }
 
     /// How long until the next try. Who waits for a lease waits longer by chance, so that not all ask at once.
     pub fn delay(&self, ctx: &mut Ctx<'_, Message>) -> Duration {
-        let spread = if self.leading { 0 } else { RETRY_PERIOD.as_micros() as u64 * JITTER_PERCENT / 100 };
-        RETRY_PERIOD + Duration::from_micros(ctx.rng().below(spread + 1))
+        let spread = if self.leading { 0 } else { self.times.retry_period.as_micros() as u64 * JITTER_PERCENT / 100 };
+        self.times.retry_period + Duration::from_micros(ctx.rng().below(spread + 1))
     }
 
     /// It is time for a try: what to ask, and under which number. `None` while an answer may still come. A leader
@@ -190,7 +211,7 @@ impl LeaderElector {
         let transitions = old.lease_transitions.unwrap_or(0);
         let spec = LeaseSpec {
             holder_identity: Some(self.identity.to_string()),
-            lease_duration_seconds: Some(LEASE_DURATION.as_secs() as i32),
+            lease_duration_seconds: Some(self.times.lease_duration.as_secs() as i32),
             acquire_time: if ours { old.acquire_time } else { Some(now.clone()) },
             renew_time: Some(now),
             lease_transitions: Some(if ours || seen.is_none() { transitions } else { transitions + 1 }),
@@ -204,6 +225,10 @@ impl LeaderElector {
 mod tests {
     use super::*;
     use crate::api::{Body, Status};
+
+    fn elector(identity: &str) -> LeaderElector {
+        LeaderElector::new("l", identity, ElectionTimes::DEFAULT)
+    }
 
     fn at(millis: u64) -> SimTime {
         SimTime(millis * 1_000)
@@ -238,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_second_takes_over_when_the_first_is_silent_for_a_lease() {
-        let (mut first, mut second) = (LeaderElector::new("l", "first"), LeaderElector::new("l", "second"));
+        let (mut first, mut second) = (elector("first"), elector("second"));
         let mut stored = None;
         assert!(round(&mut first, at(0), &mut stored));
         assert!(!round(&mut second, at(1_000), &mut stored));
@@ -253,7 +278,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_late_counts_from_the_question_and_one_that_is_too_late_not_at_all() {
-        let mut elector = LeaderElector::new("l", "only");
+        let mut elector = elector("only");
         let mut stored = None;
         assert!(round(&mut elector, at(0), &mut stored));
         let (_, number) = elector.tick(at(2_000), 0).expect("it renews");

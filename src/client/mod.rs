@@ -9,6 +9,6 @@ mod workqueue;
 
 pub use calls::{Calls, Outcome};
 pub use informer::{Change, Informer, InformerSpec, InformerState, Store};
-pub use leaderelection::{Election, LEASE_DURATION, LeaderElector, RENEW_DEADLINE, RETRY_PERIOD};
+pub use leaderelection::{Election, ElectionTimes, LeaderElector};
 pub use recorder::{EventKind, EventRecorder, Involved};
 pub use workqueue::{BASE_DELAY, WorkQueue, WorkQueueKey};

@@ -54,6 +54,8 @@ pub enum Command {
     DropImage { image: String },
     /// Puts it back.
     RestoreImage { image: String },
+    /// Gives the scheduler another KubeSchedulerConfiguration, with which it starts anew; null for upstream's own.
+    ConfigureScheduler { configuration: Value },
 }
 
 /// What a node may run out of.
@@ -209,6 +211,7 @@ impl Command {
             Command::Free { node, what } => format!("free the {} of {node}", what.as_str()),
             Command::DropImage { image } => format!("drop {image} from the registry"),
             Command::RestoreImage { image } => format!("restore {image} in the registry"),
+            Command::ConfigureScheduler { .. } => "configure kube-scheduler".to_owned(),
         }
     }
 }

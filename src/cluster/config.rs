@@ -1,6 +1,9 @@
 //! What a world is told before it begins.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::scheduler::SchedulerConfig;
 
 use crate::controllers::Flags;
 use crate::controllers::nodeipam::Range;
@@ -22,6 +25,9 @@ pub struct Config {
     pub node_pods: u32,
     /// Machines that run a scheduler and a controller manager: one of each leads, the others stand by.
     pub control_planes: u32,
+    /// The scheduler's KubeSchedulerConfiguration, as its file says it; null for upstream's own.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub scheduler: Value,
 }
 
 /// The machines of the control plane, by the names their leaders go by.
@@ -41,6 +47,7 @@ impl Default for Config {
             node_memory_bytes: 8 << 30,
             node_pods: 110,
             control_planes: 1,
+            scheduler: Value::Null,
         }
     }
 }
@@ -49,6 +56,12 @@ impl Config {
     /// The machines of the control plane: the first runs everything, the others stand by.
     pub fn hosts(&self) -> &'static [&'static str] {
         &HOSTS[..self.control_planes.clamp(1, CONTROL_PLANES_MAX) as usize]
+    }
+
+    /// What the scheduler is started with. A configuration that cannot be read leaves upstream's own: whoever
+    /// takes one from outside checks it first.
+    pub fn scheduler(&self) -> SchedulerConfig {
+        SchedulerConfig::read(&self.scheduler).unwrap_or_default()
     }
 
     /// The name of the node with this index: letters while they last, then numbers.

@@ -26,10 +26,6 @@ fn holder(session: &Session, lease: &str) -> String {
     holder.split('_').next().unwrap_or_default().to_owned()
 }
 
-fn holders(session: &Session) -> (String, String) {
-    (holder(session, "kube-controller-manager"), holder(session, "kube-scheduler"))
-}
-
 /// What a process wrote since a place in the trace, but for leases.
 fn writes(session: &Session, name: &str, since: u64) -> Vec<String> {
     let kernel = session.world().kernel();
@@ -45,27 +41,35 @@ fn writes(session: &Session, name: &str, since: u64) -> Vec<String> {
     kernel.trace().since(since).filter_map(of).collect()
 }
 
-/// What follows a process's name on that machine, and what on the other of two.
-fn places(holder: &str) -> (&'static str, &'static str) {
-    const SECOND: &str = "/control-plane-2";
-    if holder == "control-plane" { ("", SECOND) } else { (SECOND, "") }
+const ROLES: [&str; 2] = ["kube-controller-manager", "kube-scheduler"];
+
+/// The process of a role on a machine.
+fn process(role: &str, host: &str) -> String {
+    if host == "control-plane" { role.to_owned() } else { format!("{role}/{host}") }
+}
+
+/// For each role the process that leads and the one that stands by. Chance decides who comes first.
+fn members(session: &Session) -> [(String, String); 2] {
+    ROLES.map(|role| {
+        let holder = holder(session, role);
+        let other = if holder == "control-plane" { "control-plane-2" } else { "control-plane" };
+        (process(role, &holder), process(role, other))
+    })
 }
 
 #[test]
 fn one_of_each_acts_and_the_other_stands_by() {
     let mut session = session(2);
-    let (manager, scheduler) = holders(&session);
-    let ((_, idle_manager), (_, idle_scheduler)) = (places(&manager), places(&scheduler));
     kubectl(&mut session, "create deployment web --image=nginx --replicas=2");
     run(&mut session, 60);
-    for name in [format!("kube-scheduler{idle_scheduler}"), format!("kube-controller-manager{idle_manager}")] {
-        assert_eq!(writes(&session, &name, 0), Vec::<String>::new(), "{name} stands by");
+    for (leads, stands_by) in members(&session) {
+        assert_ne!(writes(&session, &leads, 0), Vec::<String>::new(), "{leads} leads");
+        assert_eq!(writes(&session, &stands_by, 0), Vec::<String>::new(), "{stands_by} stands by");
     }
     let world = session.world();
-    let nth = |place: &str| usize::from(!place.is_empty());
-    let standby = world.controller_managers().nth(nth(idle_manager)).expect("there are two").informers();
+    let standby = world.controller_managers().find(|own| !own.leads()).expect("there are two").informers();
     assert!(standby.iter().all(|informer| informer.objects == 0), "a manager looks at nothing before it leads");
-    let standby = world.schedulers().nth(nth(idle_scheduler)).expect("there are two");
+    let standby = world.schedulers().find(|own| !own.leads()).expect("there are two");
     assert_eq!(standby.cache().len(), 2, "a scheduler keeps its picture of the cluster");
     assert_eq!(standby.attempts(), 0);
 }
@@ -73,31 +77,28 @@ fn one_of_each_acts_and_the_other_stands_by() {
 #[test]
 fn the_other_takes_over_from_one_that_is_frozen_and_it_does_not_act_when_it_thaws() {
     let mut session = session(2);
-    let before = holders(&session);
-    let names =
-        [format!("kube-scheduler{}", places(&before.1).0), format!("kube-controller-manager{}", places(&before.0).0)];
-    for name in &names {
-        session.apply(Command::Freeze { name: name.clone() });
+    let before = members(&session);
+    for (leads, _) in &before {
+        session.apply(Command::Freeze { name: leads.clone() });
     }
     kubectl(&mut session, "create deployment web --image=nginx --replicas=2");
     run(&mut session, 10);
-    assert_eq!(holders(&session), before, "the leases have not run out");
+    assert_eq!(members(&session), before, "the leases have not run out");
     assert_eq!(session.objects(Kind::Pod).len(), 0);
     run(&mut session, 25);
-    let other = |holder: &str| if holder == "control-plane" { "control-plane-2" } else { "control-plane" }.to_owned();
-    let second = (other(&before.0), other(&before.1));
-    assert_eq!(holders(&session), second);
+    let after = before.clone().map(|(leads, stands_by)| (stands_by, leads));
+    assert_eq!(members(&session), after);
     assert!(kubectl(&mut session, "get deployment web").contains("2/2"), "its work goes on");
-    let frozen = session.world().kernel().trace().total();
-    for name in &names {
-        session.apply(Command::Thaw { name: name.clone() });
+    let thawed = session.world().kernel().trace().total();
+    for (leads, _) in &before {
+        session.apply(Command::Thaw { name: leads.clone() });
     }
     kubectl(&mut session, "scale deployment web --replicas=4");
     run(&mut session, 30);
-    for name in &names {
-        assert_eq!(writes(&session, name, frozen), Vec::<String>::new(), "{name} knows that it leads no more");
+    for (led, _) in &before {
+        assert_eq!(writes(&session, led, thawed), Vec::<String>::new(), "{led} knows that it leads no more");
     }
-    assert_eq!(holders(&session), second);
+    assert_eq!(members(&session), after);
     assert!(kubectl(&mut session, "get deployment web").contains("4/4"));
 }
 

@@ -9,6 +9,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::scheduler::SchedulerConfig;
 use crate::sim::{Logged, SimTime};
 
 use super::command::Command;
@@ -207,6 +208,10 @@ fn read_config(value: Option<&Value>, faults: &mut Vec<String>) -> Config {
     if !(1..=NODES_MAX).contains(&config.nodes) {
         faults.push(format!("It asks for {} nodes: a cluster has 1 to {NODES_MAX}.", config.nodes));
         config.nodes = config.nodes.clamp(1, NODES_MAX);
+    }
+    if let Err(why) = SchedulerConfig::read(&config.scheduler) {
+        faults.push(format!("Its scheduler's configuration cannot be used: {why}. The scheduler is the usual one."));
+        config.scheduler = Value::Null;
     }
     let usual = Config::default();
     config.epoch_unix_micros = config.epoch_unix_micros.clamp(0, EPOCH_MICROS_MAX);

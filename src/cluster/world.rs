@@ -62,7 +62,7 @@ impl World {
             Role::ControllerManager.as_str(),
             Box::new(ControllerManager::new(apiserver, config.hosts()[0], config.flags())),
         );
-        let scheduler = Box::new(Scheduler::new(apiserver, config.hosts()[0]));
+        let scheduler = Box::new(Scheduler::with_config(apiserver, config.hosts()[0], config.scheduler()));
         let scheduler = kernel.add("kube-scheduler", Role::Scheduler.as_str(), scheduler);
         let kubectl = kernel.add("kubectl", Role::Kubectl.as_str(), Box::new(Kubectl::new(apiserver)));
         let client = kernel.add("client", Role::Client.as_str(), Box::new(Gateway::new(apiserver)));
@@ -222,6 +222,13 @@ impl World {
                 let payload = Message::Cancel { call: CallId(*call) };
                 self.last_applied.id = self.kernel.input(self.processes.client, &text, payload);
             }
+            Command::ConfigureScheduler { configuration } => {
+                let payload = Message::Control(Arc::from(format!("configure {configuration}")));
+                // Every machine's scheduler has the same configuration.
+                let members = self.members.clone();
+                let ids = members.iter().map(|(_, own)| self.kernel.input(*own, &text, payload.clone()));
+                self.last_applied.id = ids.min().expect("there is a scheduler");
+            }
             _ => {
                 self.act_fault(command);
             }
@@ -255,7 +262,11 @@ fn add_standby(
     let role = Role::ControllerManager.as_str();
     let manager = kernel.add(&format!("{role}/{host}"), role, manager);
     let role = Role::Scheduler.as_str();
-    let scheduler = kernel.add(&format!("{role}/{host}"), role, Box::new(Scheduler::new(apiserver, host)));
+    let scheduler = kernel.add(
+        &format!("{role}/{host}"),
+        role,
+        Box::new(Scheduler::with_config(apiserver, host, config.scheduler())),
+    );
     (manager, scheduler)
 }
 

@@ -35,8 +35,13 @@ impl AffinityTerm {
 
     /// Whether it speaks of `pod`, whose namespace has these labels.
     pub fn matches(&self, pod: &PodInfo, namespace_labels: &Labels) -> bool {
-        let here = self.namespaces.contains(&*pod.key.namespace) || self.namespace_selector.matches(namespace_labels);
-        here && self.selector.matches(pod.labels())
+        self.speaks_of(&pod.key.namespace, pod.labels(), namespace_labels)
+    }
+
+    /// Whether it speaks of pods of a namespace with these labels.
+    pub fn speaks_of(&self, namespace: &str, labels: &Labels, namespace_labels: &Labels) -> bool {
+        let here = self.namespaces.contains(namespace) || self.namespace_selector.matches(namespace_labels);
+        here && self.selector.matches(labels)
     }
 
     /// With its namespace selector replaced by the namespaces that it selects now.

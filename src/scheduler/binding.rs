@@ -13,9 +13,10 @@ use crate::sim::{Ctx, SimTime};
 
 use super::cluster_event::{ClusterEvent, EventResource, action};
 use super::fit_error::FitError;
-use super::framework::PostFilterResult;
+use super::framework::{PostFilterResult, Rejection};
 use super::pod_info::{PodInfo, node_name};
 use super::process::{BindingCycle, InCycle, Purpose, Scheduler};
+use super::profile::Rules;
 use super::queue::QueuedPod;
 use super::record::{Binding, DecisionRecord, Outcome};
 use super::recorder::Note;
@@ -57,6 +58,7 @@ impl DecisionRecord {
             skipped: std::mem::take(&mut decision.skipped),
             nodes: std::mem::take(&mut decision.nodes),
             outcome,
+            basis: None,
         }
     }
 }
@@ -94,23 +96,47 @@ impl Scheduler {
         node: &Arc<str>,
         record: u64,
     ) {
-        if let Err(rejection) = self.profile.reserve_and_permit(&decision.state, &queued.pod, node) {
-            self.cache.forget(&queued.pod.key);
-            let mut error = FitError { all_nodes: 1, diagnosis: Default::default() };
-            error.diagnosis.add_plugin(&rejection);
-            error.diagnosis.statuses.nodes.insert(node.clone(), rejection);
-            let message = error.to_string();
-            let plugins = error.diagnosis.unschedulable_plugins;
-            self.fail(ctx, queued, plugins, UNSCHEDULABLE, message, &PostFilterResult::default());
-            return;
-        }
-        self.queue.done(&queued.pod.key);
-        let cycle = BindingCycle { queued, node: node.clone(), record, start: ctx.now() };
-        match self.profile.bind(&decision.state, &cycle.queued.pod, node) {
-            Ok(request) => {
-                self.calls.send(ctx, request, Purpose::Bind(Arc::new(cycle)));
+        let profile = self.profiles.of(&queued.pod);
+        let reserved = match self.cache.node(node) {
+            Some(info) => profile.reserve_and_permit(&decision.state, &queued.pod, info),
+            // It went while the pod was in its cycle: the binding will say so.
+            None => Ok(Vec::new()),
+        };
+        let reserved = match reserved {
+            Ok(reserved) => reserved,
+            Err(rejection) => {
+                self.rejected(ctx, queued, node, rejection);
+                return;
             }
-            Err(rejection) => self.binding_failed(ctx, &cycle, &rejection.message()),
+        };
+        reserved.iter().for_each(|object| self.cache.volumes.assume(object));
+        self.queue.done(&queued.pod.key);
+        let cycle = Arc::new(BindingCycle { queued, node: node.clone(), record, start: ctx.now(), reserved });
+        if cycle.reserved.is_empty() {
+            self.bind(ctx, cycle);
+        } else {
+            self.write_volumes(ctx, cycle);
+        }
+    }
+
+    /// Reserve or Permit said no to a node that had been chosen.
+    fn rejected(&mut self, ctx: &mut Ctx<'_, Message>, queued: QueuedPod, node: &Arc<str>, rejection: Rejection) {
+        self.cache.forget(&queued.pod.key);
+        let mut error = FitError { all_nodes: 1, diagnosis: Default::default() };
+        error.diagnosis.add_plugin(&rejection);
+        error.diagnosis.statuses.nodes.insert(node.clone(), rejection);
+        let message = error.to_string();
+        let plugins = error.diagnosis.unschedulable_plugins;
+        self.fail(ctx, queued, plugins, UNSCHEDULABLE, message, &PostFilterResult::default());
+    }
+
+    /// Sends the binding.
+    pub(super) fn bind(&mut self, ctx: &mut Ctx<'_, Message>, cycle: Arc<BindingCycle>) {
+        match self.profiles.of(&cycle.queued.pod).bind(&cycle.queued.pod, &cycle.node) {
+            Ok(request) => {
+                self.calls.send(ctx, request, Purpose::Bind(cycle));
+            }
+            Err(rejection) => self.binding_failed(ctx, &cycle, format!("binding rejected: {}", rejection.message())),
         }
     }
 
@@ -121,7 +147,7 @@ impl Scheduler {
         match response {
             Some(response) if response.is_success() => {
                 self.set_binding(cycle.record, Binding::Bound);
-                self.profile.post_bind(pod, &cycle.node);
+                self.profiles.of(pod).post_bind(pod, &cycle.node);
                 let text = format!("Successfully assigned {} to {}", pod.key, cycle.node);
                 let note = Note { kind: EventKind::Normal, reason: "Scheduled", action: "Binding", text };
                 self.event(ctx, pod, None, note);
@@ -129,14 +155,19 @@ impl Scheduler {
             Some(response) => {
                 let message =
                     response.status().map_or_else(|| format!("code {}", response.code), |s| s.message.clone());
-                self.binding_failed(ctx, cycle, &message);
+                self.binding_failed(ctx, cycle, format!("binding rejected: {message}"));
             }
-            None => self.binding_failed(ctx, cycle, "the connection to the API server was lost"),
+            None => {
+                let message = "binding rejected: the connection to the API server was lost";
+                self.binding_failed(ctx, cycle, message.to_owned());
+            }
         }
     }
 
-    fn binding_failed(&mut self, ctx: &mut Ctx<'_, Message>, cycle: &BindingCycle, why: &str) {
-        self.set_binding(cycle.record, Binding::Failed(Arc::from(why)));
+    /// The binding cycle failed: what was set aside is free again, and the pod is tried again.
+    pub(super) fn binding_failed(&mut self, ctx: &mut Ctx<'_, Message>, cycle: &BindingCycle, message: String) {
+        self.set_binding(cycle.record, Binding::Failed(Arc::from(message.trim_start_matches("binding rejected: "))));
+        cycle.reserved.iter().for_each(|object| self.cache.volumes.restore(object));
         if self.cache.forget(&cycle.queued.pod.key) {
             // Room that was taken for it is free again: like a pod that was deleted.
             let event = ClusterEvent {
@@ -144,10 +175,11 @@ impl Scheduler {
                 action: action::DELETE,
                 old: Some(cycle.queued.pod.object.clone()),
                 new: None,
+                priority_max: None,
             };
-            self.queue.on_event(&self.profile, &event, ctx.now(), ctx.cause());
+            let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+            self.queue.on_event(rules, &event, ctx.now(), ctx.cause());
         }
-        let message = format!("binding rejected: {why}");
         let result = PostFilterResult { nominated_node: Some(Arc::from("")), ..PostFilterResult::default() };
         self.fail(ctx, cycle.queued.clone(), Vec::new(), SCHEDULER_ERROR, message, &result);
     }
@@ -170,7 +202,8 @@ impl Scheduler {
             Some(object) if node_name(object.expect()).is_empty() => {
                 queued.pod = Arc::new(PodInfo::new(object));
                 queued.unschedulable_plugins = plugins;
-                self.queue.add_unschedulable(&self.profile, queued.clone(), ctx.now());
+                let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+                self.queue.add_unschedulable(rules, queued.clone(), ctx.now());
                 if let Some(node) = &result.nominated_node {
                     self.cache.nominate(&queued.pod, node);
                 }
@@ -191,7 +224,7 @@ impl Scheduler {
         if victim.pod().metadata.deletion_timestamp.is_some() {
             return;
         }
-        let scheduler = self.config.scheduler_name;
+        let scheduler = pod.scheduler_name();
         let message = format!("{scheduler}: preempting to accommodate a higher priority pod");
         let condition = PodCondition {
             type_: "DisruptionTarget".to_owned(),

@@ -14,6 +14,8 @@ use crate::api::{Kind, Object, ObjectKey};
 
 use super::node_info::NodeInfo;
 use super::pod_info::PodInfo;
+use super::topology::Topologies;
+use super::volumes::Volumes;
 
 /// Labels as metadata has them.
 pub type Labels = std::collections::BTreeMap<String, String>;
@@ -31,9 +33,14 @@ struct PodState {
     info: Arc<PodInfo>,
     node: Arc<str>,
     assumed: bool,
-    /// Its namespace and labels; `None` for a terminating pod, which no spreading counts.
-    labels: Option<u32>,
+    /// Its namespace and labels.
+    labels: u32,
+    /// Its terms of affinity and anti-affinity; `None` for a pod without any.
+    group: Option<u32>,
 }
+
+/// A namespace, labels, and whether the pods with them are terminating, which no spreading counts.
+type LabelKey = (Arc<str>, Labels, bool);
 
 /// A namespace and labels that pods have, by a number, so that a selector is asked once for all of them.
 #[derive(Clone, Copy, Debug)]
@@ -59,15 +66,18 @@ pub struct Cache {
     images: OrdMap<Arc<str>, ImageState>,
     /// The nodes with pods that have a term of affinity or anti-affinity.
     with_affinity: OrdSet<Arc<str>>,
-    label_sets: OrdMap<(Arc<str>, Labels), LabelSet>,
+    label_sets: OrdMap<LabelKey, LabelSet>,
+    topologies: Topologies,
     last_label_set: u32,
     /// The selectors of Services, and of what controls pods.
     services: OrdMap<ObjectKey, Labels>,
     owners: OrdMap<(Kind, ObjectKey), LabelSelector>,
-    /// The disruption budgets.
-    budgets: OrdMap<ObjectKey, Arc<Object>>,
     /// The labels of every namespace.
     namespaces: OrdMap<Arc<str>, Arc<Labels>>,
+    /// Disruption budgets.
+    budgets: OrdMap<ObjectKey, Arc<Object>>,
+    /// Claims, volumes and what belongs to them.
+    pub volumes: Volumes,
     /// Pods for which room is being made, by node.
     nominated: OrdMap<Arc<str>, OrdMap<ObjectKey, Arc<PodInfo>>>,
 }
@@ -78,6 +88,11 @@ pub fn zone_key(node: &NodeInfo) -> String {
     let region = label("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region");
     let zone = label("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone");
     if region.is_empty() && zone.is_empty() { String::new() } else { format!("{region}:\0:{zone}") }
+}
+
+fn label_key(pod: &PodInfo) -> LabelKey {
+    let leaving = pod.pod().metadata.deletion_timestamp.is_some();
+    (pod.key.namespace.clone(), pod.labels().clone(), leaving)
 }
 
 impl Cache {
@@ -132,24 +147,39 @@ impl Cache {
         self.namespaces.get(name).cloned().unwrap_or_default()
     }
 
-    /// The numbers of the label sets in a namespace whose labels match.
+    /// The numbers of the label sets in a namespace whose labels match; terminating pods have none of them.
     pub fn label_sets(&self, namespace: &str, matches: impl Fn(&Labels) -> bool) -> OrdSet<u32> {
-        let sets = self.label_sets.range((Arc::from(namespace), Labels::new())..);
-        let sets = sets.take_while(|((of, _), _)| &**of == namespace);
-        sets.filter(|((_, labels), _)| matches(labels)).map(|(_, set)| set.id).collect()
+        let sets = self.label_sets.range((Arc::from(namespace), Labels::new(), false)..);
+        let sets = sets.take_while(|((of, ..), _)| &**of == namespace);
+        sets.filter(|((_, labels, leaving), _)| !leaving && matches(labels)).map(|(_, set)| set.id).collect()
     }
 
-    /// The disruption budgets of all namespaces.
-    pub fn budgets(&self) -> Vec<PodDisruptionBudget> {
-        self.budgets.values().filter_map(|budget| budget.get().cloned()).collect()
+    /// The numbers of the label sets whose namespace and labels match, those of terminating pods among them.
+    pub fn all_label_sets(&self, matches: impl Fn(&str, &Labels) -> bool) -> Vec<u32> {
+        let sets = self.label_sets.iter().filter(|((namespace, labels, _), _)| matches(namespace, labels));
+        sets.map(|(_, set)| set.id).collect()
     }
 
-    /// A disruption budget came, changed or went.
-    pub fn set_budget(&mut self, key: ObjectKey, budget: Option<Arc<Object>>) {
-        match budget {
-            Some(budget) => self.budgets.insert(key, budget),
-            None => self.budgets.remove(&key),
-        };
+    /// Pods by topology.
+    pub fn topologies(&self) -> &Topologies {
+        &self.topologies
+    }
+
+    /// Whether every topology is kept that a pod's own terms and those of running pods speak of.
+    pub fn keeps_topologies(&self, pod: &PodInfo) -> bool {
+        pod.topology_keys().all(|key| self.topologies.get(key).is_some()) && self.topologies.knows_groups()
+    }
+
+    /// Keeps the topologies that a pod speaks of, from now on: asked before it is scheduled.
+    pub fn keep_topologies(&mut self, pod: &PodInfo) {
+        let constraints = pod.spec().and_then(|spec| spec.topology_spread_constraints.as_deref()).unwrap_or_default();
+        let own = constraints.iter().map(|constraint| constraint.topology_key.as_str());
+        // The system's own constraints speak of zones.
+        let keys = own.chain(pod.topology_keys()).chain(["topology.kubernetes.io/zone"]);
+        let new: Vec<&str> = keys.filter(|key| self.topologies.get(key).is_none()).collect();
+        for key in new {
+            self.topologies.keep(key, self.nodes.iter().map(|node| &**node));
+        }
     }
 
     /// What the Services of a namespace select.
@@ -161,6 +191,19 @@ impl Cache {
     /// What a ReplicaSet, ReplicationController or StatefulSet selects.
     pub fn owner(&self, kind: Kind, namespace: &str, name: &str) -> Option<&LabelSelector> {
         self.owners.get(&(kind, ObjectKey::new(namespace, name)))
+    }
+
+    /// The disruption budgets, by name.
+    pub fn budgets(&self) -> impl Iterator<Item = &PodDisruptionBudget> {
+        self.budgets.values().map(|object| object.expect())
+    }
+
+    /// A disruption budget came, changed or, with `None`, went.
+    pub fn set_budget(&mut self, key: ObjectKey, budget: Option<Arc<Object>>) {
+        match budget {
+            Some(budget) => self.budgets.insert(key, budget),
+            None => self.budgets.remove(&key),
+        };
     }
 
     /// A Service came, changed or, with `None`, went.
@@ -180,19 +223,16 @@ impl Cache {
     }
 
     /// The number of a pod's namespace and labels.
-    fn enter_labels(&mut self, pod: &PodInfo) -> Option<u32> {
-        if pod.pod().metadata.deletion_timestamp.is_some() {
-            return None;
-        }
+    fn enter_labels(&mut self, pod: &PodInfo) -> u32 {
         let fresh = LabelSet { id: self.last_label_set + 1, pods: 0 };
-        let set = self.label_sets.entry((pod.key.namespace.clone(), pod.labels().clone())).or_insert(fresh);
+        let set = self.label_sets.entry(label_key(pod)).or_insert(fresh);
         set.pods += 1;
         self.last_label_set = self.last_label_set.max(set.id);
-        Some(set.id)
+        set.id
     }
 
     fn leave_labels(&mut self, pod: &PodInfo) {
-        let key = (pod.key.namespace.clone(), pod.labels().clone());
+        let key = label_key(pod);
         if let Some(set) = self.label_sets.get_mut(&key) {
             set.pods -= 1;
             if set.pods == 0 {
@@ -258,34 +298,52 @@ impl Cache {
     fn put(&mut self, info: &Arc<PodInfo>, node: &Arc<str>, assumed: bool) {
         self.take(&info.key);
         let labels = self.enter_labels(info);
+        let group = self.topologies.enter_group(info);
+        if group.is_some() {
+            let new: Vec<&str> = info.topology_keys().filter(|key| self.topologies.get(key).is_none()).collect();
+            for key in new {
+                self.topologies.keep(key, self.nodes.iter().map(|node| &**node));
+            }
+        }
         let held = self.node_mut(node);
         held.add_pod(info);
-        if let Some(set) = labels {
-            held.count_labels(set, true);
-        }
+        held.count_pod(Some(labels), group, true);
+        self.count_topologies(node, labels, group, 1);
         if info.has_affinity() {
             self.with_affinity.insert(node.clone());
         }
-        self.pods.insert(info.key.clone(), PodState { info: info.clone(), node: node.clone(), assumed, labels });
+        self.volumes.count(info, true);
+        let state = PodState { info: info.clone(), node: node.clone(), assumed, labels, group };
+        self.pods.insert(info.key.clone(), state);
     }
 
     fn take(&mut self, key: &ObjectKey) -> Option<PodState> {
         let state = self.pods.remove(key)?;
         let node = self.node_mut(&state.node);
         node.remove_pod(key);
-        if let Some(set) = state.labels {
-            node.count_labels(set, false);
-        }
+        node.count_pod(Some(state.labels), state.group, false);
         if state.info.has_affinity() && node.pods_with_affinity.is_empty() {
             self.with_affinity.remove(&state.node);
         }
-        if state.labels.is_some() {
-            self.leave_labels(&state.info);
+        self.count_topologies(&state.node, state.labels, state.group, -1);
+        self.leave_labels(&state.info);
+        if let Some(group) = state.group {
+            self.topologies.leave_group(group);
         }
+        self.volumes.count(&state.info, false);
         if self.imaginary.get(&state.node).is_some_and(|node| node.pods.is_empty()) {
             self.imaginary.remove(&state.node);
         }
         Some(state)
+    }
+
+    /// Counts a pod on a node that has an object in its topologies.
+    fn count_topologies(&mut self, node: &Arc<str>, labels: u32, group: Option<u32>, sign: i64) {
+        if let Some(index) = self.index.get(node)
+            && let Some(node) = self.nodes.get(*index)
+        {
+            self.topologies.count_pod(node, Some(labels), group, sign);
+        }
     }
 
     fn node_mut(&mut self, name: &Arc<str>) -> &mut NodeInfo {
@@ -323,7 +381,14 @@ impl Cache {
             Some(index) => {
                 let node = Arc::make_mut(self.nodes.get_mut(index).expect("the index points into the nodes"));
                 let (zone, images) = (zone_key(node), node.images.clone());
+                let relabelled = node.node().metadata.labels != object.meta().labels;
+                if relabelled {
+                    self.topologies.count_node(node, -1);
+                }
                 node.set_node(object);
+                if relabelled {
+                    self.topologies.count_node(node, 1);
+                }
                 let (moved, new_images) = (zone_key(node) != zone, node.images.clone());
                 self.unordered |= moved;
                 if !Arc::ptr_eq(&images, &new_images) {
@@ -337,6 +402,7 @@ impl Cache {
                 node.set_node(object);
                 let images = node.images.clone();
                 self.learn_images(&name, &images);
+                self.topologies.count_node(&node, 1);
                 self.index.insert(name, self.nodes.len());
                 self.nodes.push_back(Arc::new(node));
                 self.unordered = true;
@@ -348,6 +414,7 @@ impl Cache {
     pub fn remove_node(&mut self, name: &str) {
         let Some(index) = self.index.remove(name) else { return };
         let mut node = (*self.nodes.remove(index)).clone();
+        self.topologies.count_node(&node, -1);
         for (place, node) in self.nodes.iter().enumerate().skip(index) {
             self.index.insert(node.name.clone(), place);
         }

@@ -1,13 +1,15 @@
 //! What happened in the cluster that may make a waiting pod fit.
 //!
-//! Mirrors pkg/scheduler/framework/events.go. Leaves out: volumes, claims, storage classes, resource slices.
+//! Mirrors pkg/scheduler/framework/events.go. Leaves out: resource claims and slices, pod groups.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 
 use crate::api::Object;
 
+use super::pod_info::PodInfo;
 use super::resource::pod_requests;
 
 /// What it happened to.
@@ -18,6 +20,12 @@ pub enum EventResource {
     Node,
     /// The waiting pod itself.
     UnscheduledPod,
+    CsiDriver,
+    CsiNode,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+    VolumeAttachment,
     /// Nothing in particular: everything is worth another try.
     WildCard,
 }
@@ -35,6 +43,8 @@ pub mod action {
     pub const UPDATE_POD_SCALE_DOWN: u32 = 1 << 8;
     pub const UPDATE_POD_TOLERATION: u32 = 1 << 9;
     pub const UPDATE_POD_SCHEDULING_GATES_ELIMINATED: u32 = 1 << 10;
+    /// Any change of what has no parts that matter by themselves.
+    pub const UPDATE: u32 = 1 << 11;
     pub const ALL: u32 = u32::MAX;
 }
 
@@ -47,12 +57,20 @@ pub struct ClusterEvent {
     pub old: Option<Arc<Object>>,
     /// The object after; `None` when it is gone.
     pub new: Option<Arc<Object>>,
+    /// Only pods of this priority or a lower one can profit from it.
+    pub priority_max: Option<i32>,
 }
 
 impl ClusterEvent {
     /// Everything may have changed: `EventUnschedulableTimeout` and the like.
     pub fn wildcard() -> Self {
-        ClusterEvent { resource: EventResource::WildCard, action: action::ALL, old: None, new: None }
+        ClusterEvent {
+            resource: EventResource::WildCard,
+            action: action::ALL,
+            old: None,
+            new: None,
+            priority_max: None,
+        }
     }
 
     /// The node before.
@@ -75,6 +93,11 @@ impl ClusterEvent {
         self.new.as_ref().and_then(|object| object.get())
     }
 
+    /// Whether what changed is this pod itself.
+    pub fn is_about(&self, pod: &PodInfo) -> bool {
+        self.new.as_ref().or(self.old.as_ref()).is_some_and(|object| object.uid() == &*pod.uid)
+    }
+
     /// Whether a plugin that registered `registered` wants to hear of this.
     pub fn matches(&self, registered: &[(EventResource, u32)]) -> bool {
         self.resource == EventResource::WildCard
@@ -87,9 +110,9 @@ pub fn node_changes(old: &Node, new: &Node) -> u32 {
     let mut changes = 0;
     let spec = |node: &Node| node.spec.clone().unwrap_or_default();
     let (old_spec, new_spec) = (spec(old), spec(new));
-    if old_spec.unschedulable.unwrap_or(false) != new_spec.unschedulable.unwrap_or(false)
-        || old_spec.taints.unwrap_or_default() != new_spec.taints.unwrap_or_default()
-    {
+    // A node that is cordoned helps nobody; one that is uncordoned may.
+    let uncordoned = old_spec.unschedulable.unwrap_or(false) && !new_spec.unschedulable.unwrap_or(false);
+    if uncordoned || old_spec.taints.unwrap_or_default() != new_spec.taints.unwrap_or_default() {
         changes |= action::UPDATE_NODE_TAINT;
     }
     let status = |node: &'_ Node| node.status.clone().unwrap_or_default();
@@ -105,7 +128,7 @@ pub fn node_changes(old: &Node, new: &Node) -> u32 {
     }
     let conditions = |status: k8s_openapi::api::core::v1::NodeStatus| {
         let conditions = status.conditions.unwrap_or_default();
-        conditions.into_iter().map(|condition| (condition.type_, condition.status)).collect::<Vec<_>>()
+        conditions.into_iter().map(|condition| (condition.type_, condition.status)).collect::<BTreeMap<_, _>>()
     };
     if conditions(old_status) != conditions(new_status) {
         changes |= action::UPDATE_NODE_CONDITION;
@@ -124,7 +147,9 @@ pub fn pod_changes(old: &Pod, new: &Pod) -> u32 {
     if before.iter().any(|(name, amount)| after.get(name).copied().unwrap_or(0) < *amount) {
         changes |= action::UPDATE_POD_SCALE_DOWN;
     }
-    if old_spec.tolerations != new_spec.tolerations {
+    // Tolerations can be added, and not be taken away.
+    let tolerations = |spec: &PodSpec| spec.tolerations.as_ref().map_or(0, Vec::len);
+    if tolerations(old_spec) != tolerations(new_spec) {
         changes |= action::UPDATE_POD_TOLERATION;
     }
     let gates = |gates: &Option<Vec<_>>| gates.as_ref().map_or(0, Vec::len);

@@ -12,8 +12,9 @@ use crate::client::Change;
 use crate::sim::Ctx;
 
 use super::cluster_event::{ClusterEvent, EventResource, action, node_changes, pod_changes, pod_updated};
-use super::pod_info::{PodInfo, node_name};
+use super::pod_info::{PodInfo, node_name, scheduler_name};
 use super::process::Scheduler;
+use super::profile::Rules;
 
 /// What an owner of pods selects.
 fn selector_of(owner: &Object) -> Option<LabelSelector> {
@@ -28,6 +29,19 @@ fn selector_of(owner: &Object) -> Option<LabelSelector> {
     }
 }
 
+/// What a kind that volumes have to do with is to the queue.
+fn volume_resource(kind: Kind) -> Option<EventResource> {
+    Some(match kind {
+        Kind::CSIDriver => EventResource::CsiDriver,
+        Kind::CSINode => EventResource::CsiNode,
+        Kind::PersistentVolume => EventResource::PersistentVolume,
+        Kind::PersistentVolumeClaim => EventResource::PersistentVolumeClaim,
+        Kind::StorageClass => EventResource::StorageClass,
+        Kind::VolumeAttachment => EventResource::VolumeAttachment,
+        _ => return None,
+    })
+}
+
 impl Scheduler {
     /// Tells the queue what happened.
     fn happened(
@@ -38,8 +52,9 @@ impl Scheduler {
         old: Option<Arc<Object>>,
         new: Option<Arc<Object>>,
     ) {
-        let event = ClusterEvent { resource, action, old, new };
-        self.queue.on_event(&self.profile, &event, ctx.now(), ctx.cause());
+        let event = ClusterEvent { resource, action, old, new, priority_max: None };
+        let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+        self.queue.on_event(rules, &event, ctx.now(), ctx.cause());
     }
 
     /// Something that is watched came, changed or went.
@@ -52,18 +67,32 @@ impl Scheduler {
                 let labels = new.map(|namespace| namespace.meta().labels.clone().unwrap_or_default());
                 self.cache.set_namespace(&change.key.name, labels);
             }
-            Kind::PodDisruptionBudget => self.cache.set_budget(change.key, change.new),
             Kind::ReplicaSet | Kind::ReplicationController | Kind::StatefulSet => {
                 let selector = new.and_then(|owner| selector_of(owner));
                 self.cache.set_owner(change.kind, change.key, selector);
             }
+            Kind::PodDisruptionBudget => self.cache.set_budget(change.key, change.new),
             Kind::Service => {
                 let spec = new.and_then(|service| service.expect::<Service>().spec.as_ref());
                 self.cache.set_service(change.key, spec.and_then(|spec| spec.selector.clone()));
             }
-            // No other kind is watched.
-            _ => {}
+            kind => {
+                if let Some(resource) = volume_resource(kind) {
+                    self.on_volume_change(ctx, resource, change);
+                }
+            }
         }
+    }
+
+    /// A claim, a volume, or what belongs to them, came, changed or went.
+    fn on_volume_change(&mut self, ctx: &Ctx<'_, Message>, resource: EventResource, change: Change) {
+        self.cache.volumes.set(change.kind, change.key, change.new.clone());
+        let what = match (&change.old, &change.new) {
+            (None, _) => action::ADD,
+            (_, None) => action::DELETE,
+            (Some(_), Some(_)) => action::UPDATE,
+        };
+        self.happened(ctx, resource, what, change.old, change.new);
     }
 
     /// A node came, changed or went.
@@ -102,9 +131,9 @@ impl Scheduler {
         }
     }
 
+    /// `responsibleForPod`: whether a profile has the name that the pod chooses.
     fn is_ours(&self, pod: &Pod) -> bool {
-        let name = pod.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
-        name.unwrap_or(self.config.scheduler_name) == self.config.scheduler_name
+        self.profiles.get(scheduler_name(pod)).is_some()
     }
 
     fn pod_came(&mut self, ctx: &Ctx<'_, Message>, object: &Arc<Object>) {
@@ -115,7 +144,8 @@ impl Scheduler {
             let info = PodInfo::new(object);
             let node = Arc::from(info.nominated_node());
             self.cache.nominate(&Arc::new(info.clone()), &node);
-            self.queue.add(&self.profile, info, ctx.now(), ctx.cause());
+            let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+            self.queue.add(rules, info, ctx.now(), ctx.cause());
         }
     }
 
@@ -141,7 +171,14 @@ impl Scheduler {
             }
             // A pod does not lose its node: what it says is that it is another one.
             (_, true) => {
-                if !self.is_ours(after) || self.cache.is_assumed(&new.key()) {
+                if !self.is_ours(after) {
+                    return;
+                }
+                if self.cache.is_assumed(&new.key()) {
+                    let deleting = |pod: &Pod| pod.metadata.deletion_timestamp.is_some();
+                    if deleting(after) && !deleting(before) {
+                        self.assumed_pod_gone(ctx, &new);
+                    }
                     return;
                 }
                 let info = PodInfo::new(&new);
@@ -155,9 +192,39 @@ impl Scheduler {
                     action: pod_changes(before, after),
                     old: Some(old.clone()),
                     new: Some(new.clone()),
+                    priority_max: None,
                 });
-                self.queue.update(&self.profile, info, event.as_ref(), ctx.now(), ctx.cause());
+                let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+                self.queue.update(rules, info, event.as_ref(), ctx.now(), ctx.cause());
+                let renominated = nominated(before) != nominated(after);
+                if renominated {
+                    self.nomination_gone(ctx, &old);
+                }
             }
+        }
+    }
+
+    /// A pod to which room was nominated is gone, or has it elsewhere: to pods that matter no more than it, it was
+    /// as if it had been there.
+    fn nomination_gone(&mut self, ctx: &Ctx<'_, Message>, old: &Arc<Object>) {
+        if nominated(old.expect()).is_empty() {
+            return;
+        }
+        let event = ClusterEvent {
+            resource: EventResource::AssignedPod,
+            action: action::DELETE,
+            old: Some(old.clone()),
+            new: None,
+            priority_max: Some(PodInfo::new(old).priority),
+        };
+        let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+        self.queue.on_event(rules, &event, ctx.now(), ctx.cause());
+    }
+
+    /// `handleAssumedPodDeletion`: its binding is under way and will fail; what it was to take is free already.
+    fn assumed_pod_gone(&mut self, ctx: &Ctx<'_, Message>, object: &Arc<Object>) {
+        if self.cache.forget(&object.key()) {
+            self.happened(ctx, EventResource::AssignedPod, action::DELETE, Some(object.clone()), None);
         }
     }
 
@@ -165,11 +232,18 @@ impl Scheduler {
         let key = old.key();
         self.cache.unnominate(&key);
         self.queue.delete(&key);
-        if node_name(old.expect()).is_empty() {
-            // If it is assumed, its binding is under way and will fail: that frees what it was to take.
-            return;
+        if !node_name(old.expect()).is_empty() {
+            self.cache.remove_pod(&key);
+            self.happened(ctx, EventResource::AssignedPod, action::DELETE, Some(old.clone()), None);
+        } else if self.cache.is_assumed(&key) {
+            self.assumed_pod_gone(ctx, old);
+        } else {
+            self.nomination_gone(ctx, old);
         }
-        self.cache.remove_pod(&key);
-        self.happened(ctx, EventResource::AssignedPod, action::DELETE, Some(old.clone()), None);
     }
+}
+
+/// The node that room was nominated on for a pod; empty for none.
+fn nominated(pod: &Pod) -> &str {
+    pod.status.as_ref().and_then(|status| status.nominated_node_name.as_deref()).unwrap_or_default()
 }

@@ -1,14 +1,14 @@
 //! The scheduling framework: what a plugin is, at which points it acts, and what it may answer.
 //!
 //! Mirrors pkg/scheduler/framework (`interface.go`, `cycle_state.go`). Plugins are pure: what they would
-//! do to the cluster they give back as a value. Leaves out: Permit's waiting, PreBind's own requests.
+//! do to the cluster they give back as a value. Leaves out: Permit's waiting.
 
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::api::Request;
+use crate::api::{Object, Request};
 use crate::sim::persistent::{OrdMap, OrdSet};
 
 use super::cache::Cache;
@@ -95,6 +95,48 @@ pub enum Point {
     PreBind,
     Bind,
     PostBind,
+}
+
+/// All of them, in the order of a cycle.
+pub const POINTS: &[Point] = &[
+    Point::PreEnqueue,
+    Point::QueueSort,
+    Point::PreFilter,
+    Point::Filter,
+    Point::PostFilter,
+    Point::PreScore,
+    Point::Score,
+    Point::Reserve,
+    Point::Permit,
+    Point::PreBind,
+    Point::Bind,
+    Point::PostBind,
+];
+
+impl Point {
+    /// The name of the interface that a plugin implements to act there.
+    pub fn plugin_type(self) -> &'static str {
+        match self {
+            Point::PreEnqueue => "PreEnqueuePlugin",
+            Point::QueueSort => "QueueSortPlugin",
+            Point::PreFilter => "PreFilterPlugin",
+            Point::Filter => "FilterPlugin",
+            Point::PostFilter => "PostFilterPlugin",
+            Point::PreScore => "PreScorePlugin",
+            Point::Score => "ScorePlugin",
+            Point::Reserve => "ReservePlugin",
+            Point::Permit => "PermitPlugin",
+            Point::PreBind => "PreBindPlugin",
+            Point::Bind => "BindPlugin",
+            Point::PostBind => "PostBindPlugin",
+        }
+    }
+
+    /// The name of its field in a profile's plugins.
+    pub fn field(self) -> String {
+        let name = self.plugin_type().trim_end_matches("Plugin");
+        name[..1].to_ascii_lowercase() + &name[1..]
+    }
 }
 
 /// What a plugin keeps from one point to the next within a cycle.
@@ -253,7 +295,7 @@ pub trait Plugin: Send + Sync {
     }
 
     /// In words, what would have to change for `filter` to say yes.
-    fn remedy(&self, _pod: &PodInfo, _node: &NodeInfo) -> Option<String> {
+    fn remedy(&self, _state: &CycleState, _pod: &PodInfo, _node: &NodeInfo) -> Option<String> {
         None
     }
 
@@ -275,12 +317,12 @@ pub trait Plugin: Send + Sync {
     /// Brings the scores of all nodes to 0 … 100.
     fn normalize(&self, _state: &CycleState, _nodes: &[&NodeInfo], _scores: &mut [i64]) {}
 
-    /// Sets aside what the pod needs on its node.
+    /// Sets aside what the pod needs on its node: objects as they have to become before the pod is bound.
     ///
     /// # Errors
     /// A no after all.
-    fn reserve(&self, _state: &CycleState, _pod: &PodInfo, _node: &str) -> Verdict {
-        Ok(())
+    fn reserve(&self, _state: &CycleState, _pod: &PodInfo, _node: &NodeInfo) -> Result<Vec<Arc<Object>>, Rejection> {
+        Ok(Vec::new())
     }
 
     /// The last chance to say no.
@@ -291,12 +333,12 @@ pub trait Plugin: Send + Sync {
         Ok(())
     }
 
-    /// What has to be done before the binding.
+    /// Whether what was set aside, and written since, is there by now. Asked again until it is.
     ///
     /// # Errors
-    /// It cannot be done.
-    fn pre_bind(&self, _state: &CycleState, _pod: &PodInfo, _node: &str) -> Verdict {
-        Ok(())
+    /// It never will be.
+    fn pre_bind(&self, _reserved: &[Arc<Object>], _node: &NodeInfo, _cache: &Cache) -> Result<bool, Rejection> {
+        Ok(true)
     }
 
     /// The request that binds the pod.
@@ -313,7 +355,7 @@ pub trait Plugin: Send + Sync {
     }
 
     /// Whether this happening may have made the pod fit (`QueueingHintFn`).
-    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent) -> bool {
+    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent, _cache: &Cache) -> bool {
         true
     }
 }

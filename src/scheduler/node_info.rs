@@ -22,8 +22,10 @@ pub struct NodeInfo {
     pub pods: OrdMap<ObjectKey, Arc<PodInfo>>,
     /// Those of its pods that have a term of affinity or anti-affinity.
     pub pods_with_affinity: OrdMap<ObjectKey, Arc<PodInfo>>,
-    /// How many of its pods, terminating ones aside, have each set of labels. The cache keeps this.
+    /// How many of its pods have each set of labels. The cache keeps this.
     pub label_counts: OrdMap<u32, u32>,
+    /// How many of its pods have each group of terms. The cache keeps this.
+    pub group_counts: OrdMap<u32, u32>,
     /// The host ports its pods take.
     pub used_ports: Vec<HostPort>,
     pub requested: Resource,
@@ -45,6 +47,7 @@ impl NodeInfo {
             pods: OrdMap::new(),
             pods_with_affinity: OrdMap::new(),
             label_counts: OrdMap::new(),
+            group_counts: OrdMap::new(),
             used_ports: Vec::new(),
             requested: Resource::default(),
             non_zero_cpu: 0,
@@ -137,12 +140,15 @@ impl NodeInfo {
         }
     }
 
-    /// Counts one more pod with a set of labels, or one less.
-    pub fn count_labels(&mut self, set: u32, more: bool) {
-        let count = self.label_counts.get(&set).copied().unwrap_or(0);
-        match if more { count + 1 } else { count.saturating_sub(1) } {
-            0 => self.label_counts.remove(&set),
-            count => self.label_counts.insert(set, count),
-        };
+    /// Counts one more pod with a set of labels and a group of terms, or one less.
+    pub fn count_pod(&mut self, set: Option<u32>, group: Option<u32>, more: bool) {
+        for (id, counts) in [(set, &mut self.label_counts), (group, &mut self.group_counts)] {
+            let Some(id) = id else { continue };
+            let count = counts.get(&id).copied().unwrap_or(0);
+            match if more { count + 1 } else { count.saturating_sub(1) } {
+                0 => counts.remove(&id),
+                count => counts.insert(id, count),
+            };
+        }
     }
 }

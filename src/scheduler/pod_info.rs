@@ -10,7 +10,9 @@ use crate::api::{Object, ObjectKey};
 
 use super::affinity_term::{self, AffinityTerm};
 use super::cache::Labels;
+use super::config::DEFAULT_SCHEDULER;
 use super::resource::{Resource, non_zero_requests, pod_requests};
+use super::volumes::{PodClaim, claims_of};
 
 /// A port that a pod takes on its node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +57,8 @@ pub struct PodInfo {
     pub preferred_affinity: Vec<(i32, AffinityTerm)>,
     /// With their weights.
     pub preferred_anti_affinity: Vec<(i32, AffinityTerm)>,
+    /// The claims it uses, in the order of its volumes.
+    pub claims: Vec<PodClaim>,
     /// Why its affinity could not be read.
     pub parse_error: Option<String>,
 }
@@ -82,6 +86,7 @@ impl PodInfo {
             required_anti_affinity: Vec::new(),
             preferred_affinity: Vec::new(),
             preferred_anti_affinity: Vec::new(),
+            claims: claims_of(&object.key().namespace, pod),
             parse_error: None,
         };
         info.parse_error = info.read_affinity().err();
@@ -116,6 +121,21 @@ impl PodInfo {
             || !self.preferred_anti_affinity.is_empty()
     }
 
+    /// Whether another has the same terms.
+    pub fn same_terms(&self, other: &PodInfo) -> bool {
+        self.required_affinity == other.required_affinity
+            && self.required_anti_affinity == other.required_anti_affinity
+            && self.preferred_affinity == other.preferred_affinity
+            && self.preferred_anti_affinity == other.preferred_anti_affinity
+    }
+
+    /// The topology keys of its terms.
+    pub fn topology_keys(&self) -> impl Iterator<Item = &str> {
+        let hard = self.required_affinity.iter().chain(&self.required_anti_affinity);
+        let soft = self.preferred_affinity.iter().chain(&self.preferred_anti_affinity).map(|(_, term)| term);
+        hard.chain(soft).map(|term| term.topology_key.as_str())
+    }
+
     /// Its labels.
     pub fn labels(&self) -> &Labels {
         self.pod().metadata.labels.as_ref().unwrap_or(&NO_LABELS)
@@ -129,6 +149,11 @@ impl PodInfo {
     /// Its spec, if it has one.
     pub fn spec(&self) -> Option<&PodSpec> {
         self.pod().spec.as_ref()
+    }
+
+    /// The profile it chooses.
+    pub fn scheduler_name(&self) -> &str {
+        scheduler_name(self.pod())
     }
 
     /// The node it is bound to; empty before.
@@ -146,6 +171,11 @@ impl PodInfo {
 /// The node a pod is bound to; empty before.
 pub fn node_name(pod: &Pod) -> &str {
     pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
+}
+
+/// The profile a pod chooses.
+pub fn scheduler_name(pod: &Pod) -> &str {
+    pod.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref()).unwrap_or(DEFAULT_SCHEDULER)
 }
 
 /// `schedutil.GetHostPorts`: of the containers, and of init containers that run on beside them.

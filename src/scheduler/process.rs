@@ -7,7 +7,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sim::persistent::Vector;
+use serde_json::Value;
+
+use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::{CallId, Kind, Message, Object, ObjectKey, Request, Response, WatchEvent};
 use crate::client::{
@@ -16,13 +18,15 @@ use crate::client::{
 use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId, SimTime, TimerId};
 
 use super::cache::Cache;
-use super::config::SchedulerConfig;
+use super::config::{DEFAULT_SCHEDULER, SchedulerConfig};
 use super::pod_info::PodInfo;
-use super::profile::Profile;
+use super::pre_bind::Waiting;
+use super::profile::{Profiles, Rules};
 use super::queue::{QueuedPod, SchedulingQueue};
 use super::record::{Binding, DecisionRecord, Outcome};
 use super::recorder::{Note, Recorder};
 use super::schedule_one::{Decision, Limits, schedule_pod};
+use super::what_if::Basis;
 
 /// What a call to the API server was for.
 #[derive(Clone, Debug)]
@@ -30,6 +34,8 @@ pub(super) enum Purpose {
     /// About the leader lease, by the election's number.
     Lease(u32),
     Bind(Arc<BindingCycle>),
+    /// Of the pod's volumes and claims the one at this place.
+    Volume(ObjectKey, usize),
     /// An event, a status patch, a victim's deletion: nothing hangs on the answer.
     Other,
 }
@@ -41,6 +47,8 @@ pub(super) struct BindingCycle {
     pub node: Arc<str>,
     pub record: u64,
     pub start: SimTime,
+    /// What was set aside for it, as it has to become.
+    pub reserved: Vec<Arc<Object>>,
 }
 
 /// The pod in the scheduling cycle, and what was decided for when the cycle's time is over.
@@ -53,24 +61,31 @@ pub(super) struct InCycle {
 
 /// Timers, by the low half of their token; the high half counts lives, so that a timer of an earlier one is none of a
 /// later's.
-mod token {
+pub(super) mod token {
     pub const CYCLE: u64 = 1;
     pub const FLUSH: u64 = 2;
     pub const LEASE: u64 = 3;
-    pub const PODS: u64 = 4;
+    pub const VOLUMES: u64 = 4;
+    pub const PODS: u64 = 5;
     /// The first of the other informers; each has its own after it.
-    pub const OTHERS: u64 = 5;
+    pub const OTHERS: u64 = 6;
 }
 
 /// What it watches besides pods: nodes, and what the plugins read.
-const OTHERS: [Kind; 7] = [
+const OTHERS: [Kind; 13] = [
+    Kind::CSIDriver,
+    Kind::CSINode,
     Kind::Namespace,
     Kind::Node,
+    Kind::PersistentVolume,
+    Kind::PersistentVolumeClaim,
     Kind::PodDisruptionBudget,
     Kind::ReplicaSet,
     Kind::ReplicationController,
     Kind::Service,
     Kind::StatefulSet,
+    Kind::StorageClass,
+    Kind::VolumeAttachment,
 ];
 
 const USER_AGENT: &str = "kube-scheduler/v1.36.0";
@@ -82,11 +97,11 @@ const LEASE: &str = "kube-scheduler";
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     pub(super) config: Arc<SchedulerConfig>,
-    pub(super) profile: Arc<Profile>,
+    pub(super) profiles: Profiles,
     pub(super) calls: Calls<Purpose>,
     pub(super) pods: Informer,
     /// `OTHERS`: nodes, and what the plugins read besides.
-    others: [Informer; 7],
+    others: [Informer; 13],
     /// The machine it runs on.
     host: &'static str,
     life: u32,
@@ -95,6 +110,8 @@ pub struct Scheduler {
     pub(super) queue: SchedulingQueue,
     pub(super) recorder: Recorder,
     pub(super) in_cycle: Option<InCycle>,
+    /// Pods whose volumes are being bound before they are.
+    pub(super) waiting: OrdMap<ObjectKey, Waiting>,
     next_start: usize,
     flush: Option<(SimTime, TimerId)>,
     records: Vector<Arc<DecisionRecord>>,
@@ -110,7 +127,7 @@ impl Scheduler {
     /// A scheduler with a configuration of its own.
     pub fn with_config(apiserver: ProcessId, host: &'static str, config: SchedulerConfig) -> Self {
         Scheduler {
-            profile: Arc::new(Profile::new(&config.plugin_args)),
+            profiles: Profiles::build(&config.profiles).expect("the configuration was checked when it was read"),
             calls: Calls::new(apiserver, USER_AGENT, USER),
             pods: Informer::new(InformerSpec::fields(Kind::Pod, "status.phase!=Succeeded,status.phase!=Failed")),
             others: OTHERS.map(|kind| Informer::new(InformerSpec::all(kind))),
@@ -119,8 +136,9 @@ impl Scheduler {
             leader: LeaderElector::default(),
             cache: Cache::default(),
             queue: SchedulingQueue::new(&config),
-            recorder: Recorder::new(config.scheduler_name, &format!("{}-{host}", config.scheduler_name)),
+            recorder: Recorder::new(host),
             in_cycle: None,
+            waiting: OrdMap::new(),
             next_start: 0,
             flush: None,
             records: Vector::new(),
@@ -149,9 +167,14 @@ impl Scheduler {
         &self.cache
     }
 
-    /// The plugins in force.
-    pub fn profile(&self) -> &Profile {
-        &self.profile
+    /// The plugins in force, by the scheduler's name.
+    pub fn profiles(&self) -> &Profiles {
+        &self.profiles
+    }
+
+    /// What it was started with.
+    pub fn config(&self) -> &SchedulerConfig {
+        &self.config
     }
 
     /// Whether it holds the lease.
@@ -230,19 +253,32 @@ impl Scheduler {
 
     fn begin_cycle(&mut self, ctx: &mut Ctx<'_, Message>, queued: QueuedPod) {
         self.cache.order();
+        self.cache.keep_topologies(&queued.pod);
+        let profile = self.profiles.of(&queued.pod);
+        let own = profile.percentage_of_nodes_to_score();
         let limits = Limits {
-            percentage_of_nodes_to_score: self.config.percentage_of_nodes_to_score,
+            percentage_of_nodes_to_score: own.unwrap_or(self.config.percentage_of_nodes_to_score),
             record_nodes_max: self.config.record_nodes_max,
         };
         let start = if self.cache.is_empty() { 0 } else { self.next_start % self.cache.len() };
-        let mut decision = schedule_pod(&self.profile, &self.cache, &queued.pod, start, limits, ctx.rng());
+        let basis = Basis {
+            config: self.config.clone(),
+            profiles: self.profiles.clone(),
+            cache: self.cache.clone(),
+            queued: queued.clone(),
+            start,
+            limits,
+            random: ctx.rng().clone(),
+        };
+        let mut decision = schedule_pod(profile, &self.cache, &queued.pod, start, limits, ctx.rng());
         self.next_start = decision.next_start;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let cost = self.config.cycle_cost
             + self.config.filter_cost * count(decision.evaluated)
             + self.config.score_cost * count(decision.feasible);
         self.attempts += 1;
-        let record = DecisionRecord::of(self.attempts, &queued, &mut decision, ctx.now(), ctx.now() + cost);
+        let mut record = DecisionRecord::of(self.attempts, &queued, &mut decision, ctx.now(), ctx.now() + cost);
+        record.basis = Some(Arc::new(basis));
         ctx.span("scheduling cycle", record.start, record.end, queued.pod.key.to_string());
         if let Some(node) = record.chosen() {
             self.cache.assume(&queued.pod, node);
@@ -270,7 +306,7 @@ impl Scheduler {
         }
     }
 
-    fn set_timer(&self, ctx: &mut Ctx<'_, Message>, delay: Duration, token: u64) -> TimerId {
+    pub(super) fn set_timer(&self, ctx: &mut Ctx<'_, Message>, delay: Duration, token: u64) -> TimerId {
         ctx.set_timer(delay, u64::from(self.life) << 32 | token)
     }
 
@@ -291,7 +327,7 @@ impl Scheduler {
     /// The election's event goes through the core API, unlike the scheduler's others.
     fn announce_leader(&mut self, ctx: &mut Ctx<'_, Message>, lease: &Object) {
         let message = format!("{} became leader", self.leader.identity());
-        let mut recorder = EventRecorder::new(self.config.scheduler_name, "");
+        let mut recorder = EventRecorder::new(DEFAULT_SCHEDULER, "");
         let (involved, kind) = (Involved::object(lease), EventKind::Normal);
         let request = recorder.record(ctx.now(), ctx.unix_micros(), &involved, kind, "LeaderElection", message);
         if let Some(request) = request {
@@ -306,6 +342,15 @@ impl Scheduler {
         }
         let delay = self.leader.delay(ctx);
         self.set_timer(ctx, delay, token::LEASE);
+    }
+
+    /// Its manifest was changed: it is started again with another configuration.
+    fn reconfigure(&mut self, ctx: &mut Ctx<'_, Message>, text: &str) {
+        let written = text.strip_prefix("configure ").and_then(|text| serde_json::from_slice(text.as_bytes()).ok());
+        if let Some(config) = written.and_then(|value: Value| SchedulerConfig::read(&value).ok()) {
+            self.config = Arc::new(config);
+            self.step_down(ctx);
+        }
     }
 
     /// The lease is lost: upstream exits and is started again, knowing nothing.
@@ -333,6 +378,11 @@ impl Scheduler {
                 self.on_bound(ctx, &cycle, response);
                 self.schedule_next(ctx);
             }
+            Purpose::Volume(pod, place) => {
+                ctx.set_cause(outcome.cause);
+                self.on_volume_written(ctx, &pod, place, response);
+                self.schedule_next(ctx);
+            }
             Purpose::Other => {}
         }
     }
@@ -353,7 +403,7 @@ impl Scheduler {
     fn informers(&mut self) -> impl Iterator<Item = (u64, &mut Informer)> {
         let life = u64::from(self.life) << 32;
         let others = self.others.iter_mut().enumerate();
-        let others = others.map(move |(index, informer)| (life | token::OTHERS + index as u64, informer));
+        let others = others.map(move |(index, informer)| (life | (token::OTHERS + index as u64), informer));
         std::iter::once((life | token::PODS, &mut self.pods)).chain(others)
     }
 
@@ -382,7 +432,8 @@ impl Scheduler {
 
 impl Process<Message> for Scheduler {
     fn start(&mut self, ctx: &mut Ctx<'_, Message>) {
-        self.leader = LeaderElector::new(LEASE, &format!("{}_{}", self.host, ctx.rng().uuid()));
+        let identity = format!("{}_{}", self.host, ctx.rng().uuid());
+        self.leader = LeaderElector::new(LEASE, &identity, self.config.leader_election);
         for token in token::PODS..token::OTHERS + self.others.len() as u64 {
             self.start_informer(ctx, token);
         }
@@ -403,6 +454,7 @@ impl Process<Message> for Scheduler {
                     }
                 }
             }
+            Message::Control(text) => self.reconfigure(ctx, text),
             // Nothing else is said to a scheduler.
             _ => {}
         }
@@ -422,10 +474,15 @@ impl Process<Message> for Scheduler {
             }
             token::FLUSH => {
                 self.flush = None;
-                self.queue.flush(&self.profile, ctx.now());
+                let rules = Rules { profiles: &self.profiles, cache: &self.cache };
+                self.queue.flush(rules, ctx.now());
                 self.schedule_next(ctx);
             }
             token::LEASE => self.on_lease_timer(ctx),
+            token::VOLUMES => {
+                self.check_volumes(ctx);
+                self.schedule_next(ctx);
+            }
             token => self.start_informer(ctx, token),
         }
     }

@@ -13,7 +13,7 @@ use crate::api::{
 };
 use crate::sim::{Ctx, Envelope, Kernel, KernelConfig, Process, ProcessId, Record, SimTime};
 
-use super::{Binding, DecisionRecord, Outcome, Scheduler};
+use super::{Binding, DecisionRecord, Outcome, Scheduler, SchedulerConfig};
 
 /// Keeps pods, nodes and one lease, and notes what it is asked to write.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +132,8 @@ impl Process<Message> for FakeApiServer {
                 }
                 _ => {
                     let value: Value = serde_json::from_str(text).expect("an object");
-                    let kind = if value["kind"] == "Node" { Kind::Node } else { Kind::Pod };
+                    let kind = crate::api::KINDS.iter().find(|info| value["kind"] == info.kind).map(|info| info.id);
+                    let kind = kind.expect("the tests put kinds that there are");
                     self.put(ctx, kind, value);
                 }
             },
@@ -188,6 +189,10 @@ fn pod(name: &str, cpu: &str) -> Value {
 
 impl World {
     fn new(seed: u64, nodes: &[Value]) -> Self {
+        World::with_config(seed, nodes, SchedulerConfig::default())
+    }
+
+    fn with_config(seed: u64, nodes: &[Value], config: SchedulerConfig) -> Self {
         let mut kernel = Kernel::new(KernelConfig {
             seed,
             epoch_unix_micros: 1_700_000_000_000_000,
@@ -196,7 +201,7 @@ impl World {
             link: roles::link,
         });
         let apiserver = kernel.add("kube-apiserver", Role::ApiServer.as_str(), Box::new(FakeApiServer::default()));
-        let scheduler = Box::new(Scheduler::new(apiserver, "control-plane"));
+        let scheduler = Box::new(Scheduler::with_config(apiserver, "control-plane", config));
         let scheduler = kernel.add("kube-scheduler", Role::Scheduler.as_str(), scheduler);
         let mut world = World { kernel, apiserver, scheduler };
         nodes.iter().for_each(|node| world.put(node));
@@ -302,7 +307,7 @@ fn a_pod_that_fits_nowhere_says_why_and_waits_for_the_node_that_takes_it() {
     world.put(&pod("big", "2"));
     world.run(5_000);
     let message = world.message("big");
-    let reasons = "1 node(s) had untolerated taint {dedicated: db}, 2 Insufficient cpu.";
+    let reasons = "1 node(s) had untolerated taint(s), 2 Insufficient cpu. no new claims to deallocate, preemption: ";
     assert!(message.starts_with(&format!("0/3 nodes are available: {reasons}")), "{message}");
     let writes = world.server().writes.clone();
     assert_eq!(writes[0], format!("event FailedScheduling: {message}"));
@@ -439,4 +444,156 @@ fn the_same_seed_decides_the_same_and_the_lease_is_renewed_every_two_seconds() {
     };
     assert_eq!(run(3), run(3));
     assert_ne!(run(3), run(4));
+}
+
+/// Two profiles: one that packs, beside the usual one.
+fn packing() -> SchedulerConfig {
+    let packing = json!({
+        "schedulerName": "packing",
+        "pluginConfig": [{ "name": "NodeResourcesFit", "args": { "scoringStrategy": { "type": "MostAllocated" } } }],
+        "plugins": { "score": {
+            "enabled": [{ "name": "NodeResourcesFit", "weight": 10 }],
+            "disabled": [{ "name": "NodeResourcesBalancedAllocation" }],
+        } },
+    });
+    let config = json!({
+        "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
+        "profiles": [{ "schedulerName": "default-scheduler" }, packing],
+    });
+    SchedulerConfig::read(&config).expect("a good configuration")
+}
+
+#[test]
+fn the_schedulers_name_picks_the_profile() {
+    let mut world = World::with_config(1, &[node("node-a", "4"), node("node-b", "4")], packing());
+    world.put(&pod("first", "1"));
+    world.run(1_000);
+    let first = world.node_of("first");
+    let mut packed = pod("packed", "1");
+    packed["spec"]["schedulerName"] = json!("packing");
+    world.put(&packed);
+    world.put(&pod("spread", "1"));
+    world.run(1_000);
+    assert_eq!(world.node_of("packed"), first, "the fullest node");
+    assert_ne!(world.node_of("spread"), first, "the emptiest node");
+    let weights: Vec<(&str, i64)> =
+        world.record("packed").nodes[0].scores.iter().map(|score| (score.plugin, score.weight)).collect();
+    assert_eq!(
+        weights,
+        [("NodeResourcesFit", 10), ("TaintToleration", 3), ("ImageLocality", 1)],
+        "what the pod does not concern is skipped"
+    );
+}
+
+#[test]
+fn a_scheduler_that_is_configured_anew_starts_again_with_its_new_profiles() {
+    let mut world = World::new(1, &[node("node-a", "4")]);
+    let mut packed = pod("packed", "1");
+    packed["spec"]["schedulerName"] = json!("packing");
+    world.put(&packed);
+    world.run(5_000);
+    assert_eq!(world.node_of("packed"), "");
+    let config = json!({
+        "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
+        "profiles": [{ "schedulerName": "packing" }],
+    });
+    let text = format!("configure {config}");
+    world.kernel.input(world.scheduler, "test", Message::Control(Arc::from(text)));
+    world.run(30_000);
+    assert_eq!(world.node_of("packed"), "node-a");
+    let bad = Message::Control(Arc::from("configure {\"kind\": \"Pod\"}"));
+    world.kernel.input(world.scheduler, "test", bad);
+    world.run(1_000);
+    assert!(world.scheduler().profiles().get("packing").is_some(), "what cannot be read changes nothing");
+}
+
+#[test]
+fn what_an_assumed_pod_took_is_free_as_soon_as_it_is_deleted() {
+    let mut world = World::new(1, &[node("node-a", "1")]);
+    world.put(&pod("first", "800m"));
+    world.put(&pod("second", "800m"));
+    world.run(500);
+    assert_eq!((world.node_of("first").as_str(), world.node_of("second").as_str()), ("node-a", ""));
+    let mut leaving = pod("first", "800m");
+    leaving["spec"]["nodeName"] = json!("node-a");
+    leaving["metadata"]["labels"] = json!({ "changed": "yes" });
+    world.put(&leaving);
+    world.run(2_000);
+    assert_eq!(world.record("second").attempt, 1, "a label of another pod is no hope for one that needs CPU");
+    // Resized in place, it leaves room.
+    leaving["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!("100m");
+    world.put(&leaving);
+    world.run(2_000);
+    assert_eq!(world.node_of("second"), "node-a");
+}
+
+/// A class that waits, a claim of it, and a pod that uses the claim.
+fn waiting_claim(world: &mut World) {
+    world.put(&json!({ "kind": "StorageClass", "metadata": { "name": "later" }, "provisioner": "csi.example.com",
+        "volumeBindingMode": "WaitForFirstConsumer" }));
+    world.put(&claim(json!({}), ""));
+    let mut user = pod("user", "100m");
+    user["spec"]["volumes"] = json!([{ "name": "v", "persistentVolumeClaim": { "claimName": "data" } }]);
+    world.put(&user);
+}
+
+fn claim(annotations: Value, volume: &str) -> Value {
+    json!({
+        "kind": "PersistentVolumeClaim",
+        "metadata": { "name": "data", "namespace": "default", "uid": "data", "annotations": annotations },
+        "spec": { "storageClassName": "later", "volumeName": volume },
+    })
+}
+
+#[test]
+fn a_pod_waits_until_its_volume_is_made_where_it_goes() {
+    let mut world = World::new(1, &[node("node-a", "4")]);
+    waiting_claim(&mut world);
+    world.run(5_000);
+    let stored = |world: &World| {
+        world.server().objects[&(Kind::PersistentVolumeClaim, ObjectKey::new("default", "data"))].to_value()
+    };
+    let selected = json!({ "volume.kubernetes.io/selected-node": "node-a" });
+    assert_eq!(stored(&world)["metadata"]["annotations"], selected);
+    assert_eq!(world.node_of("user"), "", "nobody has made the volume yet");
+    assert!(world.scheduler().cache().is_assumed(&ObjectKey::new("default", "user")));
+    world.put(&json!({ "kind": "PersistentVolume", "metadata": { "name": "made" }, "spec": {} }));
+    let bound = json!({ "volume.kubernetes.io/selected-node": "node-a", "pv.kubernetes.io/bind-completed": "yes" });
+    world.put(&claim(bound, "made"));
+    world.run(1_500);
+    assert_eq!(world.node_of("user"), "node-a");
+}
+
+#[test]
+fn a_provisioner_that_gives_up_sends_the_pod_back() {
+    let mut world = World::new(1, &[node("node-a", "4")]);
+    waiting_claim(&mut world);
+    world.run(3_000);
+    world.put(&claim(json!({ "other": "x" }), ""));
+    world.run(1_100);
+    let said = "event FailedScheduling: running PreBind plugin \"VolumeBinding\": binding volumes: \
+        provisioning failed for PVC \"data\"";
+    assert!(world.server().writes.iter().any(|write| write == said), "{:?}", world.server().writes);
+    world.run(5_000);
+    assert_eq!(world.record("user").attempt, 2, "it is tried again after its back-off");
+}
+
+#[test]
+fn preemption_spares_pods_that_a_budget_protects() {
+    let mut world = World::new(1, &[node("node-a", "1"), node("node-b", "1")]);
+    for (name, at) in [("kept", "node-a"), ("free", "node-b")] {
+        let mut low = pod(name, "800m");
+        low["metadata"]["labels"] = json!({ "app": name });
+        low["spec"]["nodeName"] = json!(at);
+        world.put(&low);
+    }
+    world.put(&json!({ "kind": "PodDisruptionBudget", "metadata": { "name": "pdb", "namespace": "default" },
+        "spec": { "selector": { "matchLabels": { "app": "kept" } } }, "status": { "disruptionsAllowed": 0 } }));
+    world.run(1_000);
+    let mut high = pod("high", "800m");
+    high["spec"]["priority"] = json!(100);
+    world.put(&high);
+    world.run(1_000);
+    let deleted: Vec<&String> = world.server().writes.iter().filter(|write| write.starts_with("delete")).collect();
+    assert_eq!(deleted, ["delete /api/v1/namespaces/default/pods/free"]);
 }

@@ -1,39 +1,23 @@
 //! A profile: the plugins in force, in order, with their weights, and how each point runs them.
 //!
-//! Mirrors pkg/scheduler/framework/runtime and apis/config `getDefaultPlugins`.
+//! Mirrors pkg/scheduler/framework/runtime and pkg/scheduler/profile.
 
 use std::sync::Arc;
 
-use crate::api::Request;
+use crate::api::{Object, Request};
 use crate::sim::persistent::OrdSet;
 
 use super::cache::Cache;
 use super::cluster_event::ClusterEvent;
+use super::config::{PluginSet, PluginSets, ProfileConfig};
 use super::framework::{
-    Code, CycleState, Plugin, Point, PostFilterContext, PostFilterResult, PreFilter, Rejection, Verdict,
+    Code, CycleState, MAX_NODE_SCORE, POINTS, Plugin, Point, PostFilterContext, PostFilterResult, PreFilter, Rejection,
+    Verdict,
 };
 use super::node_info::NodeInfo;
 use super::plugins::{PLUGINS, PluginArgs};
 use super::pod_info::PodInfo;
 use super::queue::{QueueKey, QueuedPod};
-
-/// The plugins of the default profile in the order in which each point calls them.
-pub const DEFAULT_ORDER: &[&str] = &[
-    "SchedulingGates",
-    "PrioritySort",
-    "NodeUnschedulable",
-    "NodeName",
-    "TaintToleration",
-    "NodeAffinity",
-    "NodePorts",
-    "NodeResourcesFit",
-    "PodTopologySpread",
-    "InterPodAffinity",
-    "DefaultPreemption",
-    "NodeResourcesBalancedAllocation",
-    "ImageLocality",
-    "DefaultBinder",
-];
 
 /// A plugin with its weight in the sum of scores.
 #[derive(Clone, Debug)]
@@ -43,9 +27,11 @@ pub struct Enabled {
 }
 
 /// The plugins in force, by point.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Profile {
-    plugins: Vec<Enabled>,
+    scheduler_name: Arc<str>,
+    percentage_of_nodes_to_score: Option<i64>,
+    points: [Vec<Enabled>; POINTS.len()],
 }
 
 /// What the pre-filters leave of the nodes.
@@ -57,41 +43,146 @@ pub struct PreFiltered {
     pub by: Vec<&'static str>,
 }
 
+/// A plugin of the registry, made once for all the points where it acts.
+fn made(made: &mut Vec<Arc<dyn Plugin>>, name: &str, args: &PluginArgs) -> Option<Arc<dyn Plugin>> {
+    if let Some(plugin) = made.iter().find(|plugin| plugin.name() == name) {
+        return Some(plugin.clone());
+    }
+    let plugin = (PLUGINS.iter().find(|entry| entry.name == name)?.new)(args);
+    made.push(plugin.clone());
+    Some(plugin)
+}
+
+/// The names of the plugins of a point, in order (`expandMultiPointPlugins`).
+fn expand(
+    point: Point,
+    set: &PluginSet,
+    everywhere: &PluginSet,
+    acts: &dyn Fn(&str) -> bool,
+) -> Result<Vec<String>, String> {
+    let mut overriding = Vec::new();
+    let mut general: Vec<String> = Vec::new();
+    if !set.disabled.iter().any(|name| name == "*") {
+        for plugin in everywhere.enabled.iter().filter(|plugin| acts(&plugin.name) && !set.disables(&plugin.name)) {
+            if set.find(&plugin.name).is_some() {
+                overriding.push(plugin.name.clone());
+            } else if general.contains(&plugin.name) {
+                return Err(format!("plugin {:?} already registered as {:?}", plugin.name, point.plugin_type()));
+            } else {
+                general.push(plugin.name.clone());
+            }
+        }
+    }
+    let (first, last): (Vec<String>, Vec<String>) =
+        set.enabled.iter().map(|plugin| plugin.name.clone()).partition(|name| overriding.contains(name));
+    Ok(first.into_iter().chain(general).chain(last).collect())
+}
+
 impl Profile {
     /// The default profile with these arguments.
     pub fn new(args: &PluginArgs) -> Self {
-        Profile::with(DEFAULT_ORDER, args)
+        let config = ProfileConfig { args: args.clone(), ..ProfileConfig::default() };
+        Profile::build(&config).expect("the default profile names plugins of the registry")
     }
 
-    /// A profile of the plugins named. Panics on a name that is not in the registry.
-    pub fn with(names: &[&str], args: &PluginArgs) -> Self {
-        let enable = |name: &&str| {
-            let entry = PLUGINS.iter().find(|entry| entry.name == *name);
-            let entry = entry.unwrap_or_else(|| panic!("the profile names {name}, which is not in PLUGINS"));
-            Enabled { plugin: (entry.new)(args), weight: entry.weight }
+    /// A profile of the configuration (`NewFramework`).
+    ///
+    /// # Errors
+    /// A plugin that does not exist, or not there; no plugin or two where one is needed.
+    pub fn build(config: &ProfileConfig) -> Result<Self, String> {
+        let sets = &config.plugins;
+        let mut all = Vec::new();
+        let mut profile = Profile {
+            scheduler_name: config.scheduler_name.clone(),
+            percentage_of_nodes_to_score: config.percentage_of_nodes_to_score,
+            ..Profile::default()
         };
-        Profile { plugins: names.iter().map(enable).collect() }
+        for point in POINTS {
+            let kind = point.plugin_type();
+            let set = sets.at(*point);
+            for name in set.enabled.iter().chain(&sets.multi_point.enabled).map(|plugin| &plugin.name) {
+                if made(&mut all, name, &config.args).is_none() {
+                    return Err(format!("{kind} {name:?} does not exist"));
+                }
+            }
+            let acts = |name: &str| all.iter().any(|plugin| plugin.name() == name && plugin.points().contains(point));
+            if let Some(plugin) = set.enabled.iter().find(|plugin| !acts(&plugin.name)) {
+                return Err(format!("plugin {:?} does not extend {kind} plugin", plugin.name));
+            }
+            let mut enabled: Vec<Enabled> = Vec::new();
+            for name in expand(*point, &set, &sets.multi_point, &acts)? {
+                if enabled.iter().any(|enabled| enabled.plugin.name() == name) {
+                    return Err(format!("plugin {name:?} already registered as {kind:?}"));
+                }
+                let plugin = made(&mut all, &name, &config.args).expect("it was made above");
+                enabled.push(Enabled { plugin, weight: weight(sets, &name) });
+            }
+            profile.points[*point as usize] = enabled;
+        }
+        profile.check()?;
+        Ok(profile)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut total: i64 = 0;
+        for enabled in self.at(Point::Score) {
+            let most = enabled.weight.checked_mul(MAX_NODE_SCORE).and_then(|most| total.checked_add(most));
+            total = most.ok_or("total score of Score plugins could overflow")?;
+        }
+        let name = &self.scheduler_name;
+        match self.at(Point::QueueSort) {
+            [_] => {}
+            [] => return Err(format!("no queue sort plugin is enabled for profile with scheduler name {name:?}")),
+            many => {
+                let names: Vec<&str> = many.iter().map(|enabled| enabled.plugin.name()).collect();
+                return Err(format!(
+                    "only one queue sort plugin required for profile with scheduler name {name:?}, but got {}: [{}]",
+                    many.len(),
+                    names.join(" ")
+                ));
+            }
+        }
+        if self.at(Point::Bind).is_empty() {
+            return Err(format!("at least one bind plugin is needed for profile with scheduler name {name:?}"));
+        }
+        Ok(())
     }
 
     /// A profile of plugins made elsewhere.
     #[doc(hidden)]
     pub fn of(plugins: Vec<Arc<dyn Plugin>>) -> Self {
-        Profile { plugins: plugins.into_iter().map(|plugin| Enabled { plugin, weight: 1 }).collect() }
+        let mut profile = Profile::default();
+        for point in POINTS {
+            let here = plugins.iter().filter(|plugin| plugin.points().contains(point));
+            profile.points[*point as usize] =
+                here.map(|plugin| Enabled { plugin: plugin.clone(), weight: 1 }).collect();
+        }
+        profile
+    }
+
+    /// The `spec.schedulerName` of its pods.
+    pub fn scheduler_name(&self) -> &Arc<str> {
+        &self.scheduler_name
+    }
+
+    /// How much of a large cluster is looked at, where this profile has its own mind.
+    pub fn percentage_of_nodes_to_score(&self) -> Option<i64> {
+        self.percentage_of_nodes_to_score
     }
 
     /// The plugins that act at `point`.
-    pub fn at(&self, point: Point) -> impl Iterator<Item = &Enabled> {
-        self.plugins.iter().filter(move |enabled| enabled.plugin.points().contains(&point))
+    pub fn at(&self, point: Point) -> &[Enabled] {
+        &self.points[point as usize]
     }
 
     /// The plugin of that name.
     pub fn plugin(&self, name: &str) -> Option<&dyn Plugin> {
-        self.plugins.iter().find(|enabled| enabled.plugin.name() == name).map(|enabled| &*enabled.plugin)
+        self.points.iter().flatten().find(|enabled| enabled.plugin.name() == name).map(|enabled| &*enabled.plugin)
     }
 
     /// Whether any plugin wants to hear of such an event.
     pub fn wants(&self, event: &ClusterEvent) -> bool {
-        self.plugins.iter().any(|enabled| event.matches(enabled.plugin.events()))
+        self.points.iter().flatten().any(|enabled| event.matches(enabled.plugin.events()))
     }
 
     /// Whether the pod may enter the active queue.
@@ -99,12 +190,12 @@ impl Profile {
     /// # Errors
     /// The first no.
     pub fn pre_enqueue(&self, pod: &PodInfo) -> Verdict {
-        self.at(Point::PreEnqueue).try_for_each(|enabled| enabled.plugin.pre_enqueue(pod))
+        self.at(Point::PreEnqueue).iter().try_for_each(|enabled| enabled.plugin.pre_enqueue(pod))
     }
 
     /// The pod's place in the active queue, by the one plugin that sorts it.
     pub fn queue_key(&self, pod: &QueuedPod) -> QueueKey {
-        self.at(Point::QueueSort).next().map_or(QueueKey::default(), |enabled| enabled.plugin.queue_key(pod))
+        self.at(Point::QueueSort).first().map_or(QueueKey::default(), |enabled| enabled.plugin.queue_key(pod))
     }
 
     /// Runs PreFilter.
@@ -138,17 +229,17 @@ impl Profile {
 
     /// Tries out, in `state`, that `added` were on `node`.
     pub fn pre_filter_add(&self, state: &mut CycleState, pod: &PodInfo, added: &PodInfo, node: &NodeInfo) {
-        self.at(Point::PreFilter).for_each(|enabled| enabled.plugin.add_pod(state, pod, added, node));
+        self.at(Point::PreFilter).iter().for_each(|enabled| enabled.plugin.add_pod(state, pod, added, node));
     }
 
     /// Tries out, in `state`, that `removed` were not on `node`.
     pub fn pre_filter_remove(&self, state: &mut CycleState, pod: &PodInfo, removed: &PodInfo, node: &NodeInfo) {
-        self.at(Point::PreFilter).for_each(|enabled| enabled.plugin.remove_pod(state, pod, removed, node));
+        self.at(Point::PreFilter).iter().for_each(|enabled| enabled.plugin.remove_pod(state, pod, removed, node));
     }
 
     /// The plugins whose Filter is called for this pod.
     pub fn filters<'a>(&'a self, state: &CycleState) -> Vec<&'a dyn Plugin> {
-        let filters = self.at(Point::Filter).map(|enabled| &*enabled.plugin);
+        let filters = self.at(Point::Filter).iter().map(|enabled| &*enabled.plugin);
         filters.filter(|plugin| !state.skip_filter.contains(&plugin.name())).collect()
     }
 
@@ -165,20 +256,16 @@ impl Profile {
         node: &NodeInfo,
         cache: &Cache,
     ) -> Verdict {
-        if cache.has_nominated() {
+        let matters = |other: &&Arc<PodInfo>| other.priority >= pod.priority && other.uid != pod.uid;
+        let mut nominated = cache.nominated(&node.name).filter(matters).peekable();
+        if nominated.peek().is_some() {
             let mut state = state.clone();
             let mut crowded = node.clone();
-            let mut added = false;
-            for other in
-                cache.nominated(&node.name).filter(|other| other.priority >= pod.priority && other.uid != pod.uid)
-            {
+            for other in nominated {
                 crowded.add_pod(other);
                 self.pre_filter_add(&mut state, pod, other, &crowded);
-                added = true;
             }
-            if added {
-                filters.iter().try_for_each(|plugin| plugin.filter(&state, pod, &crowded))?;
-            }
+            filters.iter().try_for_each(|plugin| plugin.filter(&state, pod, &crowded))?;
         }
         filters.iter().try_for_each(|plugin| plugin.filter(state, pod, node))
     }
@@ -205,26 +292,48 @@ impl Profile {
                 state.skip_score.push(plugin.name());
             }
         }
-        let scorers = self.at(Point::Score);
+        let scorers = self.at(Point::Score).iter();
         scorers.filter(|enabled| !state.skip_score.contains(&enabled.plugin.name())).collect()
     }
 
-    /// Runs Reserve and Permit for a chosen node.
+    /// Runs Reserve and Permit for a chosen node, and gives what has to become before the pod is bound.
     ///
     /// # Errors
     /// The first no.
-    pub fn reserve_and_permit(&self, state: &CycleState, pod: &PodInfo, node: &str) -> Verdict {
-        self.at(Point::Reserve).try_for_each(|enabled| enabled.plugin.reserve(state, pod, node))?;
-        self.at(Point::Permit).try_for_each(|enabled| enabled.plugin.permit(state, pod, node))
+    pub fn reserve_and_permit(
+        &self,
+        state: &CycleState,
+        pod: &PodInfo,
+        node: &NodeInfo,
+    ) -> Result<Vec<Arc<Object>>, Rejection> {
+        let mut reserved = Vec::new();
+        for enabled in self.at(Point::Reserve) {
+            reserved.extend(enabled.plugin.reserve(state, pod, node)?);
+        }
+        self.at(Point::Permit).iter().try_for_each(|enabled| enabled.plugin.permit(state, pod, &node.name))?;
+        Ok(reserved)
     }
 
-    /// Runs PreBind, and gives the request of the first plugin that binds.
+    /// Runs PreBind: whether all is there that was reserved.
     ///
     /// # Errors
-    /// PreBind failed, or nobody binds.
-    pub fn bind(&self, state: &CycleState, pod: &PodInfo, node: &str) -> Result<Request, Rejection> {
-        self.at(Point::PreBind).try_for_each(|enabled| enabled.plugin.pre_bind(state, pod, node))?;
-        let request = self.at(Point::Bind).find_map(|enabled| enabled.plugin.bind(pod, node));
+    /// It never will be, in upstream's words.
+    pub fn pre_bind(&self, reserved: &[Arc<Object>], node: &NodeInfo, cache: &Cache) -> Result<bool, String> {
+        for Enabled { plugin, .. } in self.at(Point::PreBind) {
+            let why = |no: Rejection| format!("running PreBind plugin {:?}: {}", plugin.name(), no.message());
+            if !plugin.pre_bind(reserved, node, cache).map_err(why)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The request of the first plugin that binds.
+    ///
+    /// # Errors
+    /// Nobody binds.
+    pub fn bind(&self, pod: &PodInfo, node: &str) -> Result<Request, Rejection> {
+        let request = self.at(Point::Bind).iter().find_map(|enabled| enabled.plugin.bind(pod, node));
         request.ok_or_else(|| Rejection::new("", Code::Error, "all the bind plugins were skipped"))
     }
 
@@ -234,4 +343,62 @@ impl Profile {
             enabled.plugin.post_bind(pod, node);
         }
     }
+}
+
+/// The weight of a plugin: what Score says of it, else what is said for everywhere; 1 where nothing is said.
+fn weight(sets: &PluginSets, name: &str) -> i64 {
+    let given = sets.at(Point::Score).find(name).or(sets.multi_point.find(name)).map_or(0, |plugin| plugin.weight);
+    if given == 0 { 1 } else { given }
+}
+
+/// The profiles, by the scheduler's name that pods choose them with. Cloning is O(1).
+#[derive(Clone, Debug)]
+pub struct Profiles(Arc<[Profile]>);
+
+impl Profiles {
+    /// The profiles of a configuration (`profile.NewMap`).
+    ///
+    /// # Errors
+    /// Why one of them cannot be made.
+    pub fn build(configs: &[ProfileConfig]) -> Result<Self, String> {
+        let build = |config: &ProfileConfig| {
+            let name = &config.scheduler_name;
+            let why = |why| format!("initializing profiles: creating profile for scheduler name {name}: {why}");
+            Profile::build(config).map_err(why)
+        };
+        Ok(Profiles(configs.iter().map(build).collect::<Result<Vec<Profile>, String>>()?.into()))
+    }
+
+    /// A single profile.
+    #[doc(hidden)]
+    pub fn one(profile: Profile) -> Self {
+        Profiles(Arc::from([profile]))
+    }
+
+    /// All of them, in the configuration's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Profile> {
+        self.0.iter()
+    }
+
+    /// The profile of that name.
+    pub fn get(&self, scheduler_name: &str) -> Option<&Profile> {
+        self.0.iter().find(|profile| *profile.scheduler_name == *scheduler_name)
+    }
+
+    /// The profile that a pod chooses. Pods that choose none of these never come this far.
+    pub fn of(&self, pod: &PodInfo) -> &Profile {
+        self.get(pod.scheduler_name()).unwrap_or(&self.0[0])
+    }
+
+    /// Whether any plugin of any profile wants to hear of such an event.
+    pub fn wants(&self, event: &ClusterEvent) -> bool {
+        self.0.iter().any(|profile| profile.wants(event))
+    }
+}
+
+/// Who judges pods, and by what: the profiles and the cache.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    pub profiles: &'a Profiles,
+    pub cache: &'a Cache,
 }

@@ -16,7 +16,7 @@ use super::cluster_event::ClusterEvent;
 use super::config::SchedulerConfig;
 use super::framework::Rejection;
 use super::pod_info::PodInfo;
-use super::profile::Profile;
+use super::profile::Rules;
 
 /// A pod's place in the active queue: smaller comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,7 +127,7 @@ impl SchedulingQueue {
     }
 
     /// A pod without a node came.
-    pub fn add(&mut self, profile: &Profile, pod: PodInfo, now: SimTime, cause: EventId) {
+    pub fn add(&mut self, rules: Rules<'_>, pod: PodInfo, now: SimTime, cause: EventId) {
         self.delete(&pod.key);
         self.sequence += 1;
         let queued = QueuedPod {
@@ -143,14 +143,14 @@ impl SchedulingQueue {
             cause,
             sequence: self.sequence,
         };
-        self.put_active(profile, queued);
+        self.put_active(rules, queued);
     }
 
     /// A waiting pod changed. `event` is the change as its plugins see it; `None` when only its status
     /// did, which is no reason to try again.
     pub fn update(
         &mut self,
-        profile: &Profile,
+        rules: Rules<'_>,
         pod: PodInfo,
         event: Option<&ClusterEvent>,
         now: SimTime,
@@ -164,18 +164,18 @@ impl SchedulingQueue {
                 events.extend(event.cloned());
                 return;
             }
-            self.add(profile, pod, now, cause);
+            self.add(rules, pod, now, cause);
             return;
         };
         let Some(queued) = self.take(&pod.key, place) else { return };
         let mut queued = QueuedPod { pod: Arc::new(pod), ..(*queued).clone() };
         match place {
-            Place::Active(_) => self.put_active(profile, queued),
-            Place::Backoff(_) => self.put_backoff(profile, queued),
+            Place::Active(_) => self.put_active(rules, queued),
+            Place::Backoff(_) => self.put_backoff(rules, queued),
             Place::Unschedulable => match event {
-                Some(event) if queued.gated.is_some() || hinted(profile, &queued, event) => {
+                Some(event) if queued.gated.is_some() || hinted(rules, &queued, event) => {
                     queued.cause = cause;
-                    self.requeue(profile, queued, now);
+                    self.requeue(rules, queued, now);
                 }
                 _ => self.put_unschedulable(queued),
             },
@@ -199,7 +199,8 @@ impl SchedulingQueue {
     }
 
     /// Into the active queue, if nothing gates it.
-    fn put_active(&mut self, profile: &Profile, mut queued: QueuedPod) {
+    fn put_active(&mut self, rules: Rules<'_>, mut queued: QueuedPod) {
+        let profile = rules.profiles.of(&queued.pod);
         queued.gated = profile.pre_enqueue(&queued.pod).err();
         if let Some(gate) = &queued.gated {
             if !queued.unschedulable_plugins.contains(&gate.plugin) {
@@ -213,9 +214,9 @@ impl SchedulingQueue {
         self.active.insert(at, Arc::new(queued));
     }
 
-    fn put_backoff(&mut self, profile: &Profile, queued: QueuedPod) {
+    fn put_backoff(&mut self, rules: Rules<'_>, queued: QueuedPod) {
         let window = next_tick(queued.backoff_expiration, BACKOFF_WINDOW_MICROS);
-        let at = (window, profile.queue_key(&queued), queued.sequence);
+        let at = (window, rules.profiles.of(&queued.pod).queue_key(&queued), queued.sequence);
         self.places.insert(queued.pod.key.clone(), Place::Backoff(at));
         self.backoff.insert(at, Arc::new(queued));
     }
@@ -227,12 +228,12 @@ impl SchedulingQueue {
     }
 
     /// Into backoff while that lasts, else into the active queue.
-    fn requeue(&mut self, profile: &Profile, mut queued: QueuedPod, now: SimTime) {
+    fn requeue(&mut self, rules: Rules<'_>, mut queued: QueuedPod, now: SimTime) {
         queued.backoff_expiration = queued.timestamp + self.backoff_duration(&queued);
         if queued.backoff_expiration > now {
-            self.put_backoff(profile, queued);
+            self.put_backoff(rules, queued);
         } else {
-            self.put_active(profile, queued);
+            self.put_active(rules, queued);
         }
     }
 
@@ -282,7 +283,7 @@ impl SchedulingQueue {
 
     /// A try failed (`AddUnschedulableIfNotPresent`). No rejecting plugin means an error, which is tried
     /// again after the backoff whatever happens.
-    pub fn add_unschedulable(&mut self, profile: &Profile, mut queued: QueuedPod, now: SimTime) {
+    pub fn add_unschedulable(&mut self, rules: Rules<'_>, mut queued: QueuedPod, now: SimTime) {
         let key = queued.pod.key.clone();
         let events = match self.in_flight.take() {
             Some((flying, events)) if flying == key => events,
@@ -297,21 +298,21 @@ impl SchedulingQueue {
         queued.timestamp = now;
         if queued.unschedulable_plugins.is_empty() {
             queued.consecutive_errors_count += 1;
-            self.requeue(profile, queued, now);
+            self.requeue(rules, queued, now);
             return;
         }
         queued.consecutive_errors_count = 0;
         queued.unschedulable_count += 1;
-        if events.iter().any(|event| hinted(profile, &queued, event)) {
-            self.requeue(profile, queued, now);
+        if events.iter().any(|event| hinted(rules, &queued, event)) {
+            self.requeue(rules, queued, now);
         } else {
             self.put_unschedulable(queued);
         }
     }
 
     /// Something happened: pods that it may have made fit move on. True if any did.
-    pub fn on_event(&mut self, profile: &Profile, event: &ClusterEvent, now: SimTime, cause: EventId) -> bool {
-        if !profile.wants(event) {
+    pub fn on_event(&mut self, rules: Rules<'_>, event: &ClusterEvent, now: SimTime, cause: EventId) -> bool {
+        if !rules.profiles.wants(event) {
             return false;
         }
         if let Some((_, events)) = &mut self.in_flight {
@@ -320,20 +321,20 @@ impl SchedulingQueue {
         let movable: Vec<ObjectKey> = self
             .unschedulable
             .iter()
-            .filter(|(_, queued)| queued.gated.is_none() && hinted(profile, queued, event))
+            .filter(|(_, queued)| queued.gated.is_none() && hinted(rules, queued, event))
             .map(|(key, _)| key.clone())
             .collect();
         for key in &movable {
             if let Some(queued) = self.take(key, Place::Unschedulable) {
                 let queued = QueuedPod { cause, ..(*queued).clone() };
-                self.requeue(profile, queued, now);
+                self.requeue(rules, queued, now);
             }
         }
         !movable.is_empty()
     }
 
     /// Moves on what waited long enough: backoffs that are over, and pods that waited five minutes.
-    pub fn flush(&mut self, profile: &Profile, now: SimTime) {
+    pub fn flush(&mut self, rules: Rules<'_>, now: SimTime) {
         while let Some((at, _)) = self.backoff.get_min() {
             let at = *at;
             if at.0 > now {
@@ -341,7 +342,7 @@ impl SchedulingQueue {
             }
             let Some(queued) = self.backoff.remove(&at) else { break };
             self.places.remove(&queued.pod.key);
-            self.put_active(profile, Arc::unwrap_or_clone(queued));
+            self.put_active(rules, Arc::unwrap_or_clone(queued));
         }
         if !now.0.is_multiple_of(LEFTOVER_PERIOD_MICROS) {
             return;
@@ -354,7 +355,7 @@ impl SchedulingQueue {
             .collect();
         for key in late {
             if let Some(queued) = self.take(&key, Place::Unschedulable) {
-                self.requeue(profile, Arc::unwrap_or_clone(queued), now);
+                self.requeue(rules, Arc::unwrap_or_clone(queued), now);
             }
         }
     }
@@ -374,10 +375,14 @@ impl SchedulingQueue {
 }
 
 /// Whether one of the plugins that rejected the pod hopes that the event made it fit.
-fn hinted(profile: &Profile, queued: &QueuedPod, event: &ClusterEvent) -> bool {
+fn hinted(rules: Rules<'_>, queued: &QueuedPod, event: &ClusterEvent) -> bool {
+    if event.priority_max.is_some_and(|most| queued.pod.priority > most) {
+        return false;
+    }
     if queued.unschedulable_plugins.is_empty() {
         return true;
     }
+    let profile = rules.profiles.of(&queued.pod);
     let mut plugins = queued.unschedulable_plugins.iter().filter_map(|name| profile.plugin(name));
-    plugins.any(|plugin| event.matches(plugin.events()) && plugin.hint(&queued.pod, event))
+    plugins.any(|plugin| event.matches(plugin.events()) && plugin.hint(&queued.pod, event, rules.cache))
 }

@@ -6,6 +6,7 @@ use crate::api::ObjectKey;
 use crate::sim::{EventId, SimTime};
 
 use super::framework::Rejection;
+use super::what_if::Basis;
 
 /// One plugin's opinion of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +99,8 @@ pub struct DecisionRecord {
     /// large one.
     pub nodes: Vec<NodeRecord>,
     pub outcome: Outcome,
+    /// What it was made from: to see what would have been decided otherwise. `None` for what is itself such a thought.
+    pub basis: Option<Arc<Basis>>,
 }
 
 impl DecisionRecord {

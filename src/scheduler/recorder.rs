@@ -35,8 +35,7 @@ struct Series {
 /// The recorder.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    controller: &'static str,
-    instance: Arc<str>,
+    host: &'static str,
     series: OrdMap<SeriesKey, Series>,
 }
 
@@ -77,12 +76,13 @@ fn truncated(text: String) -> String {
 }
 
 impl Recorder {
-    /// A recorder for `controller` in the process that calls itself `instance`.
-    pub fn new(controller: &'static str, instance: &str) -> Self {
-        Recorder { controller, instance: Arc::from(instance), series: OrdMap::new() }
+    /// A recorder for the process on `host`.
+    pub fn new(host: &'static str) -> Self {
+        Recorder { host, series: OrdMap::new() }
     }
 
-    /// The request that records `note` on `pod`: a new event, or the start of a series. `None` when a
+    /// The request that records `note` on `pod`, in the name of the profile of the pod
+    /// that is scheduled (the related one, where there is one): a new event, or the start of a series. `None` when a
     /// series under way only counts it.
     pub fn record(
         &mut self,
@@ -94,6 +94,7 @@ impl Recorder {
     ) -> Option<Request> {
         let key = (note.kind, note.reason, note.action, pod.key.clone(), pod.uid.clone());
         let stamp = time::micro_time(unix_micros);
+        let profile = related.unwrap_or(pod).scheduler_name();
         if let Some(series) = self.series.get_mut(&key).filter(|series| now.since(series.last) <= FINISH_TIME) {
             series.count += 1;
             series.last = now;
@@ -115,8 +116,8 @@ impl Recorder {
                 ..ObjectMeta::default()
             },
             event_time: Some(stamp),
-            reporting_controller: Some(self.controller.to_owned()),
-            reporting_instance: Some(self.instance.to_string()),
+            reporting_controller: Some(profile.to_owned()),
+            reporting_instance: Some(format!("{profile}-{}", self.host)),
             action: Some(note.action.to_owned()),
             reason: Some(note.reason.to_owned()),
             regarding: Some(reference(pod)),

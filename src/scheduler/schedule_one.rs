@@ -124,7 +124,7 @@ pub fn schedule_pod(
     decision.feasible = found.feasible.len();
     if found.feasible.is_empty() {
         diagnose(&mut diagnosis, &found, &left);
-        decision.nodes = rejected_records(&filters, pod, &found, limits.record_nodes_max);
+        decision.nodes = rejected_records(&filters, &state, pod, &found, limits.record_nodes_max);
         decision.verdict = unfit(profile, cache, pod, &state, diagnosis, random);
     } else {
         let scored = score_nodes(profile, cache, pod, &mut state, &found.feasible);
@@ -135,7 +135,7 @@ pub fn schedule_pod(
         };
         decision.nodes = scored.records(&found.feasible, chosen, limits.record_nodes_max);
         let left = limits.record_nodes_max.saturating_sub(decision.nodes.len());
-        decision.nodes.extend(rejected_records(&filters, pod, &found, left));
+        decision.nodes.extend(rejected_records(&filters, &state, pod, &found, left));
     }
     decision.state = state;
     decision
@@ -307,13 +307,19 @@ fn select_host(totals: &[i64], random: &mut Random) -> (usize, Vec<usize>) {
     (chosen, tied)
 }
 
-fn rejected_records(filters: &[&dyn Plugin], pod: &PodInfo, found: &Found<'_>, max: usize) -> Vec<NodeRecord> {
+fn rejected_records(
+    filters: &[&dyn Plugin],
+    state: &CycleState,
+    pod: &PodInfo,
+    found: &Found<'_>,
+    max: usize,
+) -> Vec<NodeRecord> {
     let rejected = found.looked_at.iter().filter_map(|(node, rejection)| Some((*node, rejection.clone()?)));
     let record = |(node, rejection): (&NodeInfo, Rejection)| {
         let plugin = filters.iter().find(|plugin| plugin.name() == rejection.plugin);
         NodeRecord {
             node: node.name.clone(),
-            remedy: plugin.and_then(|plugin| plugin.remedy(pod, node)).unwrap_or_default(),
+            remedy: plugin.and_then(|plugin| plugin.remedy(state, pod, node)).unwrap_or_default(),
             rejection: Some(rejection),
             scores: Vec::new(),
             total: 0,

@@ -322,6 +322,7 @@ pub fn lifts(command: &Command) -> bool {
             | Command::Thaw { .. }
             | Command::Free { .. }
             | Command::RestoreImage { .. }
+            | Command::ConfigureScheduler { .. }
     )
 }
 

@@ -88,6 +88,42 @@ test("a pod that fits nowhere is in its queue with why and what would help", () 
   await reads(inside(page).locator(".why"), /TaintToleration/);
 }));
 
+test("another weight and another request show another decision, and may become the run's", () => on("?paused", {}, async (page) => {
+  await kubectl(page, "kubectl taint nodes node-a full=yes:PreferNoSchedule");
+  await kubectl(page, "kubectl taint nodes node-b node-c shut=yes:NoSchedule");
+  await kubectl(page, "kubectl run one --image=nginx");
+  await rest(page, 3_000);
+  const hash = () => page.evaluate(() => window.kubarium.traceHash());
+  const before = await hash();
+  await enter(page, "component:kube-scheduler");
+  const section = inside(page).locator("section", { has: page.getByRole("heading", { name: /^What if/ }) });
+  const cpu = section.getByLabel("cpu", { exact: true });
+  await cpu.focus();
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("50");
+  await reads(section.getByRole("status"), /It would fit nowhere: 0\/3 nodes are available: /);
+  await reads(section.getByRole("table"), /node-aInsufficient|node-afits/);
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("none");
+  await reads(section.getByRole("status"), /"none" is no quantity/);
+  await section.getByRole("button", { name: "As it was" }).click();
+  await eventually(() => section.getByRole("table").count(), 0);
+  const weight = section.getByLabel("TaintToleration");
+  await weight.focus();
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("9");
+  await reads(section.getByRole("status"), /would still be chosen/);
+  await clean(page, "what if");
+  assert.equal(await hash(), before, "thinking changes nothing");
+  await section.getByRole("button", { name: "Schedule with these weights from now on" }).click();
+  await rest(page, 40_000);
+  await kubectl(page, "kubectl run two --image=nginx");
+  await rest(page, 3_000);
+  await section.getByRole("button", { name: "As it was" }).click();
+  await inside(page).getByLabel("Attempt").selectOption({ index: 0 });
+  await eventually(() => section.getByLabel("TaintToleration").inputValue(), "9");
+}));
+
 test("etcd's tree opens, and a key shows what changed between two revisions", () => on("?paused", {}, async (page) => {
   await kubectl(page, "kubectl create configmap colours --from-literal=sky=blue");
   await kubectl(page, "kubectl label configmap colours shade=dark");

@@ -145,7 +145,7 @@ pub fn claim_update(new: &PersistentVolumeClaim, old: &PersistentVolumeClaim, er
         let path = path.child("volumeAttributesClassName");
         match new_spec.volume_attributes_class_name.as_deref() {
             None => errors.push(FieldError::forbidden(&path, "update from non-nil value to nil is forbidden")),
-            Some("") if text(&old_spec.volume_attributes_class_name) != "" => {
+            Some("") if !text(&old_spec.volume_attributes_class_name).is_empty() => {
                 errors.push(FieldError::forbidden(&path, "update from non-nil value to an empty string is forbidden"));
             }
             Some(_) => {}

@@ -20,10 +20,10 @@ use super::super::stage::{Call, Origin};
 /// How often it looks whether all is there: `DefaultEndpointReconcilerInterval` (the namespaces would be looked at
 /// every minute); after a failure it tries again sooner.
 const INTERVAL: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_secs(1);
 /// `--advertise-address` and the secure port.
 const ADDRESS: &str = "172.18.0.2";
 const PORT: i32 = 6443;
-const RETRY: Duration = Duration::from_secs(1);
 
 /// The namespaces, in the order they are made.
 const NAMESPACES: &[&str] = &["kube-system", "kube-public", "kube-node-lease", "default"];

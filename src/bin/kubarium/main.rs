@@ -5,10 +5,14 @@ mod run;
 mod serve;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use kubarium::api::decode;
+use kubarium::scheduler::SchedulerConfig;
+use serde_json::Value;
 
 /// A whole Kubernetes cluster, simulated.
 #[derive(Parser)]
@@ -86,6 +90,19 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         rest = &unit[letters..];
     }
     Ok(std::time::Duration::from_micros(micros))
+}
+
+/// The configuration of kube-scheduler in a file, checked as kube-scheduler checks it; null without a file.
+fn scheduler_config(file: Option<&Path>) -> Result<Value, String> {
+    let Some(file) = file else { return Ok(Value::Null) };
+    let of_file = |why: String| format!("{}: {why}", file.display());
+    let text = std::fs::read(file).map_err(|error| of_file(error.to_string()))?;
+    let value = decode::parse(&text, "application/yaml").map_err(of_file)?;
+    if value.is_null() {
+        return Err(of_file("it holds no configuration".to_owned()));
+    }
+    SchedulerConfig::read(&value).map_err(of_file)?;
+    Ok(value)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use clap::Args;
 use kubarium::cluster::{CONTROL_PLANES_MAX, Config, InvocationView, Session, trace_lines};
 use kubarium::sim::SimTime;
 
-use crate::duration;
+use crate::{duration, scheduler_config};
 
 /// A manifest larger than this is refused, as the page refuses it.
 const MANIFEST_BYTES_MAX: u64 = 5 << 20;
@@ -33,6 +33,9 @@ pub struct Options {
     /// Machines that run a scheduler and a controller manager: one of each leads, the others stand by.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(CONTROL_PLANES_MAX)), allow_hyphen_values = true)]
     control_planes: u32,
+    /// A KubeSchedulerConfiguration for kube-scheduler, as YAML or JSON.
+    #[arg(long, value_name = "FILE")]
+    scheduler_config: Option<std::path::PathBuf>,
     /// Where to write the message trace, as JSON lines.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -52,6 +55,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         nodes: options.nodes,
         trace_capacity: capacity,
         control_planes: options.control_planes,
+        scheduler: scheduler_config(options.scheduler_config.as_deref())?,
         ..Config::default()
     };
     let mut session = Session::ready(config);

@@ -28,6 +28,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::scheduler_config;
+
 /// The cluster has been up for so long when the first request is answered.
 const UPTIME: SimTime = SimTime::from_secs(60);
 /// How often the world is brought up to the wall clock.
@@ -51,6 +53,9 @@ pub struct Options {
     /// The seed of the run.
     #[arg(long, default_value_t = 1, allow_hyphen_values = true)]
     seed: u64,
+    /// A KubeSchedulerConfiguration for kube-scheduler, as YAML or JSON.
+    #[arg(long, value_name = "FILE")]
+    scheduler_config: Option<std::path::PathBuf>,
     /// Simulated seconds per second.
     #[arg(long, default_value_t = 1.0, value_parser = speed, allow_hyphen_values = true)]
     speed: f64,
@@ -133,6 +138,7 @@ impl Host {
             // So that the simulated date is the wall clock's when the first request comes.
             epoch_unix_micros: now.as_micros() as i64 - UPTIME.as_micros() as i64,
             trace_capacity: 10_000,
+            scheduler: scheduler_config(options.scheduler_config.as_deref())?,
             ..Config::default()
         };
         let mut world = World::new(&config);

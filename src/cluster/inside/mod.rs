@@ -13,6 +13,7 @@ mod runtime;
 mod scheduler;
 #[cfg(test)]
 mod tests;
+mod what_if;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use controller_manager::{ControllerInside, ControllerManagerInside, PlanInsi
 pub use diff::{DiffLine, Side, diff, fold};
 pub use etcd::{Branch, EtcdInside, KeyInside, Leaf, Version};
 pub use scheduler::{QueueInside, Queued, SchedulerInside, WhyNot};
+pub use what_if::{Against, Room, Typed, WhatIfInside, amount};
 
 /// Rows of a list; the total is told.
 const ROWS_MAX: usize = 100;
@@ -89,6 +91,8 @@ pub struct Look {
     pub between: Option<(u64, u64)>,
     /// What keys must contain to be listed; empty for the tree.
     pub find: String,
+    /// What a decision of the scheduler is to have been made with instead, as it was typed.
+    pub what_if: Typed,
 }
 
 /// A row of a sheet.

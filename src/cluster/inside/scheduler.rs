@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::scheduler::{DecisionRecord, Outcome, QueuedPod, Scheduler};
 
+use super::what_if::{self, WhatIfInside};
 use super::{Fact, Look, Within, named, span, until, yes};
 
 /// Pods that are listed of a queue.
@@ -62,6 +63,8 @@ pub struct SchedulerInside {
     pub why_not: Vec<WhyNot>,
     /// How many nodes said no.
     pub refused: usize,
+    /// What would have been decided otherwise.
+    pub what_if: Option<WhatIfInside>,
 }
 
 pub(super) fn inside(within: &Within<'_>, look: &Look) -> SchedulerInside {
@@ -117,6 +120,7 @@ pub(super) fn inside(within: &Within<'_>, look: &Look) -> SchedulerInside {
             .collect(),
         asks: chosen.map(|record| asks(within, record)).unwrap_or_default(),
         why_not: chosen.map(|record| why_not(record)).unwrap_or_default(),
+        what_if: chosen.and_then(|record| what_if::inside(record, &look.what_if)),
         decision,
         refused,
     }

@@ -16,7 +16,9 @@ use std::time::Duration;
 use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::{CallId, KINDS, Kind, Message, Request};
-use crate::client::{Calls, Change, EventRecorder, Informer, InformerSpec, InformerState, LeaderElector, WorkQueue};
+use crate::client::{
+    Calls, Change, ElectionTimes, EventRecorder, Informer, InformerSpec, InformerState, LeaderElector, WorkQueue,
+};
 use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId, SimTime};
 
 use super::controller::{Controller, Flags, Observed, Stores, WorkKey};
@@ -281,7 +283,8 @@ impl ControllerManager {
 
 impl Process<Message> for ControllerManager {
     fn start(&mut self, ctx: &mut Ctx<'_, Message>) {
-        self.leader = LeaderElector::new(LEASE, &format!("{}_{}", self.host, ctx.rng().uuid()));
+        let identity = format!("{}_{}", self.host, ctx.rng().uuid());
+        self.leader = LeaderElector::new(LEASE, &identity, ElectionTimes::DEFAULT);
         self.try_lease(ctx);
     }
 

@@ -1,7 +1,7 @@
 //! Makes room for a pod by removing less important ones.
 //!
-//! Mirrors plugins/defaultpreemption and framework/preemption. Leaves out: extenders, pod groups, holding
-//! the pod back until its victims are deleted.
+//! Mirrors plugins/defaultpreemption and framework/preemption. Leaves out: extenders, pod groups, and holding
+//! the pod back until its victims' deletions are sent.
 
 use std::sync::Arc;
 
@@ -85,7 +85,8 @@ impl Plugin for DefaultPreemption {
             .max(self.args.min_candidate_nodes_absolute)
             .min(potential.len());
         let offset = if potential.is_empty() { 0 } else { (context.random % potential.len() as u64) as usize };
-        let run = DryRun { profile, state, pod, cache, pdbs: &cache.budgets() };
+        let budgets: Vec<PodDisruptionBudget> = cache.budgets().cloned().collect();
+        let run = DryRun { profile, state, pod, cache, pdbs: &budgets };
         let (candidates, tried) = run.candidates(&potential, offset, wanted);
         let Some(best) = pick_one(&candidates) else {
             let absent = "Preemption is not helpful for scheduling";
@@ -110,7 +111,7 @@ impl Plugin for DefaultPreemption {
     }
 
     /// Other plugins rejected the pod as well, and know better what a deletion means to it.
-    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent) -> bool {
+    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent, _cache: &Cache) -> bool {
         false
     }
 }

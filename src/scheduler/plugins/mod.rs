@@ -4,6 +4,7 @@
 
 pub mod default_binder;
 pub mod default_preemption;
+pub mod dynamic_resources;
 pub mod image_locality;
 pub mod inter_pod_affinity;
 pub mod node_affinity;
@@ -12,10 +13,14 @@ pub mod node_ports;
 pub mod node_resources_balanced_allocation;
 pub mod node_resources_fit;
 pub mod node_unschedulable;
+pub mod node_volume_limits;
 pub mod pod_topology_spread;
 pub mod priority_sort;
 pub mod scheduling_gates;
 pub mod taint_toleration;
+pub mod volume_binding;
+pub mod volume_restrictions;
+pub mod volume_zone;
 
 use std::sync::Arc;
 
@@ -30,6 +35,7 @@ pub struct PluginArgs {
     pub node_resources_balanced_allocation: node_resources_balanced_allocation::BalancedAllocationArgs,
     pub node_resources_fit: node_resources_fit::FitArgs,
     pub pod_topology_spread: pod_topology_spread::PodTopologySpreadArgs,
+    pub volume_binding: volume_binding::VolumeBindingArgs,
 }
 
 /// The registry's entry for a plugin.
@@ -51,6 +57,7 @@ pub static PLUGINS: &[PluginEntry] = &[
     entry(default_preemption::NAME, 0, |args| {
         Arc::new(default_preemption::DefaultPreemption { args: args.default_preemption })
     }),
+    entry(dynamic_resources::NAME, 0, |_| Arc::new(dynamic_resources::DynamicResources)),
     entry(image_locality::NAME, 1, |_| Arc::new(image_locality::ImageLocality)),
     entry(inter_pod_affinity::NAME, 2, |args| {
         Arc::new(inter_pod_affinity::InterPodAffinity { args: args.inter_pod_affinity })
@@ -66,18 +73,22 @@ pub static PLUGINS: &[PluginEntry] = &[
         Arc::new(node_resources_fit::Fit { args: args.node_resources_fit.clone() })
     }),
     entry(node_unschedulable::NAME, 0, |_| Arc::new(node_unschedulable::NodeUnschedulable)),
+    entry(node_volume_limits::NAME, 0, |_| Arc::new(node_volume_limits::NodeVolumeLimits)),
     entry(pod_topology_spread::NAME, 2, |args| {
-        Arc::new(pod_topology_spread::PodTopologySpread { args: args.pod_topology_spread })
+        Arc::new(pod_topology_spread::PodTopologySpread { args: args.pod_topology_spread.clone() })
     }),
     entry(priority_sort::NAME, 0, |_| Arc::new(priority_sort::PrioritySort)),
     entry(scheduling_gates::NAME, 0, |_| Arc::new(scheduling_gates::SchedulingGates)),
     entry(taint_toleration::NAME, 3, |_| Arc::new(taint_toleration::TaintToleration)),
+    entry(volume_binding::NAME, 0, |_| Arc::new(volume_binding::VolumeBinding)),
+    entry(volume_restrictions::NAME, 0, |_| Arc::new(volume_restrictions::VolumeRestrictions)),
+    entry(volume_zone::NAME, 0, |_| Arc::new(volume_zone::VolumeZone)),
 ];
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::DEFAULT_ORDER;
     use super::super::framework::Point;
-    use super::super::profile::DEFAULT_ORDER;
     use super::{PLUGINS, PluginArgs};
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, NodeAffinity as Affinity, NodeSelector};
+use k8s_openapi::api::core::v1::{
+    Node, NodeAffinity as Affinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm,
+};
 
 use super::super::cache::Cache;
 use super::super::cluster_event::{ClusterEvent, EventResource, action};
@@ -39,11 +41,6 @@ impl NodeAffinity {
             added_preferred: PreferredTerms::new(added.and_then(preferred).unwrap_or_default()),
         }
     }
-
-    fn matches(&self, pod: &PodInfo, node: &Node) -> bool {
-        self.added_required.as_ref().is_none_or(|selector| selector.matches(node) == Ok(true))
-            && RequiredNodeAffinity::of(pod.spec()).matches(node) == Ok(true)
-    }
 }
 
 fn required(affinity: &Affinity) -> Option<&NodeSelector> {
@@ -56,6 +53,16 @@ fn preferred(affinity: &Affinity) -> Option<&[k8s_openapi::api::core::v1::Prefer
 
 fn affinity(pod: &PodInfo) -> Option<&Affinity> {
     pod.spec()?.affinity.as_ref()?.node_affinity.as_ref()
+}
+
+/// `zone In a, b and disk Exists`: a term in words.
+fn term_text(term: &NodeSelectorTerm) -> String {
+    let expressions = term.match_expressions.iter().chain(&term.match_fields).flatten();
+    let text = |one: &NodeSelectorRequirement| {
+        let values = one.values.as_deref().unwrap_or_default().join(", ");
+        format!("{} {} {values}", one.key, one.operator).trim_end().to_owned()
+    };
+    expressions.map(text).collect::<Vec<_>>().join(" and ")
 }
 
 /// The nodes that the terms name, if every term names some by `metadata.name`.
@@ -122,11 +129,16 @@ impl Plugin for NodeAffinity {
         Ok(())
     }
 
-    fn remedy(&self, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
-        let wanted = pod.spec()?.node_selector.as_ref()?;
-        let missing = wanted.iter().filter(|(key, value)| node.label(key) != Some(value));
+    fn remedy(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
+        let wanted = pod.spec()?.node_selector.iter().flatten();
+        let missing = wanted.filter(|(key, value)| node.label(key) != Some(value));
         let missing: Vec<String> = missing.map(|(key, value)| format!("{key}={value}")).collect();
-        (!missing.is_empty()).then(|| format!("kubectl label node {} {}", node.name, missing.join(" ")))
+        if !missing.is_empty() {
+            return Some(format!("kubectl label node {} {}", node.name, missing.join(" ")));
+        }
+        let terms = required(affinity(pod)?)?.node_selector_terms.iter();
+        let terms: Vec<String> = terms.map(|term| term_text(term)).filter(|text| !text.is_empty()).collect();
+        (!terms.is_empty()).then(|| format!("labels on it with {}", terms.join(", or ")))
     }
 
     fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, _cache: &Cache, _nodes: &[&NodeInfo]) -> bool {
@@ -151,10 +163,11 @@ impl Plugin for NodeAffinity {
         &[(EventResource::Node, action::ADD | action::UPDATE_NODE_LABEL)]
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
-        match event.new_node() {
-            Some(new) => self.matches(pod, new) && event.old_node().is_none_or(|old| !self.matches(pod, old)),
-            None => true,
-        }
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _cache: &Cache) -> bool {
+        let Some(new) = event.new_node() else { return true };
+        let enforced = self.added_required.as_ref().is_none_or(|selector| selector.matches(new) == Ok(true));
+        let wanted = RequiredNodeAffinity::of(pod.spec());
+        let suited = |node: &Node| wanted.matches(node) == Ok(true);
+        enforced && suited(new) && !event.old_node().is_some_and(suited)
     }
 }

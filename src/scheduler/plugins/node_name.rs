@@ -30,6 +30,10 @@ impl Plugin for NodeName {
         Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, reason))
     }
 
+    fn remedy(&self, _state: &CycleState, _pod: &PodInfo, node: &NodeInfo) -> Option<String> {
+        Some(format!("a spec.nodeName of {}, or none", node.name))
+    }
+
     fn events(&self) -> &'static [(EventResource, u32)] {
         &[(EventResource::Node, action::ADD)]
     }

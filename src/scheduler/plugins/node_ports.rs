@@ -40,7 +40,7 @@ impl Plugin for NodePorts {
         }
     }
 
-    fn remedy(&self, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
+    fn remedy(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
         let port = taken(pod, node)?;
         let holder = node.pods.values().find(|other| other.host_ports.iter().any(|used| used.conflicts(port)))?;
         Some(format!("port {}/{} would have to be given up by {}", port.port, port.protocol, holder.key))
@@ -50,11 +50,12 @@ impl Plugin for NodePorts {
         &[(EventResource::AssignedPod, action::DELETE), (EventResource::Node, action::ADD)]
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _cache: &Cache) -> bool {
         match &event.old {
             Some(object) if event.resource == EventResource::AssignedPod => {
                 let gone = PodInfo::new(object);
-                pod.host_ports.iter().any(|port| gone.host_ports.iter().any(|used| used.conflicts(port)))
+                let placed = !gone.node_name().is_empty() || !gone.nominated_node().is_empty();
+                placed && pod.host_ports.iter().any(|port| gone.host_ports.iter().any(|used| used.conflicts(port)))
             }
             _ => true,
         }

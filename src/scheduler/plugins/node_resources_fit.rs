@@ -4,14 +4,14 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, Pod};
 
 use super::super::cache::Cache;
 use super::super::cluster_event::{ClusterEvent, EventResource, action};
 use super::super::framework::{Code, CycleState, MAX_NODE_SCORE, Plugin, Point, Rejection, Verdict};
 use super::super::node_info::NodeInfo;
-use super::super::pod_info::PodInfo;
-use super::super::resource::{Resource, amounts, is_extended, is_scalar};
+use super::super::pod_info::{PodInfo, node_name};
+use super::super::resource::{Resource, amounts, is_extended, is_scalar, pod_requests};
 
 /// The plugin's name.
 pub const NAME: &str = "NodeResourcesFit";
@@ -157,7 +157,7 @@ impl Plugin for Fit {
         Err(Rejection { plugin: NAME, code, reasons: lacking.iter().map(InsufficientResource::reason).collect() })
     }
 
-    fn remedy(&self, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
+    fn remedy(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
         let say = |one: &InsufficientResource| {
             let amount = |value: i64| match one.resource.as_str() {
                 "cpu" => format!("{value}m"),
@@ -211,24 +211,47 @@ impl Plugin for Fit {
         ]
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _cache: &Cache) -> bool {
         match event.new_node() {
             Some(new) => {
                 let grew = event.old_node().is_none_or(|old| {
                     let list = |node: &Node| node.status.as_ref().and_then(|status| status.allocatable.clone());
                     let of = |node: &Node| Resource::of(&amounts(list(node).as_ref()));
                     let (before, after) = (of(old), of(new));
-                    let asked = ["cpu", "memory", "ephemeral-storage"].into_iter();
-                    let asked = asked.chain(pod.requests.scalar.keys().map(|name| &**name));
-                    let mut asked = asked.filter(|name| pod.requests.get(name) > 0);
-                    asked.any(|name| after.get(name) > before.get(name))
+                    asked(pod).any(|name| after.get(name) > before.get(name))
                         || after.allowed_pod_number > before.allowed_pod_number
                 });
                 grew && self.fits_empty(pod, new)
             }
-            None => true,
+            None => match (event.old_pod(), event.new_pod()) {
+                // A pod that is gone frees something only if it was on a node, or room was held for it.
+                (Some(old), None) => {
+                    let nominated = old.status.as_ref().and_then(|status| status.nominated_node_name.as_deref());
+                    !node_name(old).is_empty() || nominated.is_some_and(|node| !node.is_empty())
+                }
+                (Some(old), Some(new)) => event.is_about(pod) || frees_what_is_asked(pod, old, new),
+                _ => true,
+            },
         }
     }
+}
+
+/// `isSchedulableAfterPodScaleDown`: a pod on a node asks for less of something that the waiting pod asks for.
+fn frees_what_is_asked(pod: &PodInfo, old: &Pod, new: &Pod) -> bool {
+    let (before, after) = (Resource::of(&pod_requests(old)), Resource::of(&pod_requests(new)));
+    !node_name(new).is_empty() && asked(pod).any(|name| after.get(name) < before.get(name))
+}
+
+/// The names of the resources that a pod asks for.
+fn asked(pod: &PodInfo) -> impl Iterator<Item = &str> {
+    let names = ["cpu", "memory", "ephemeral-storage"].into_iter();
+    let names = names.chain(pod.requests.scalar.keys().map(|name| &**name));
+    names.filter(|name| pod.requests.get(name) > 0)
+}
+
+/// How much of a resource the node has left.
+pub fn free(node: &NodeInfo, resource: &str) -> i64 {
+    node.allocatable.get(resource) - node.requested.get(resource)
 }
 
 /// `calculateResourceAllocatableRequest`: what would be requested and what there is; `None` where the

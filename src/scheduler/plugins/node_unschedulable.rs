@@ -1,9 +1,10 @@
 //! A cordoned node takes no pods but those that tolerate it. Mirrors plugins/nodeunschedulable.
 
-use k8s_openapi::api::core::v1::{Node, Taint};
+use k8s_openapi::api::core::v1::{Node, Taint, Toleration};
 
 use crate::api::taints::tolerated;
 
+use super::super::cache::Cache;
 use super::super::cluster_event::{ClusterEvent, EventResource, action};
 use super::super::framework::{Code, CycleState, Plugin, Point, Rejection, Verdict};
 use super::super::node_info::NodeInfo;
@@ -17,16 +18,18 @@ pub const NAME: &str = "NodeUnschedulable";
 #[derive(Clone, Copy, Debug)]
 pub struct NodeUnschedulable;
 
-fn open(pod: &PodInfo, node: &Node) -> bool {
-    if !node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false) {
-        return true;
-    }
+fn cordoned(node: &Node) -> bool {
+    node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false)
+}
+
+/// Whether a pod goes onto cordoned nodes all the same.
+fn tolerates(tolerations: &[Toleration]) -> bool {
     let taint = Taint {
         key: "node.kubernetes.io/unschedulable".to_owned(),
         effect: "NoSchedule".to_owned(),
         ..Taint::default()
     };
-    tolerated(tolerations(pod), &taint)
+    tolerated(tolerations, &taint)
 }
 
 impl Plugin for NodeUnschedulable {
@@ -39,13 +42,13 @@ impl Plugin for NodeUnschedulable {
     }
 
     fn filter(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Verdict {
-        if open(pod, node.node()) {
+        if !cordoned(node.node()) || tolerates(tolerations(pod)) {
             return Ok(());
         }
         Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, "node(s) were unschedulable"))
     }
 
-    fn remedy(&self, _pod: &PodInfo, node: &NodeInfo) -> Option<String> {
+    fn remedy(&self, _state: &CycleState, _pod: &PodInfo, node: &NodeInfo) -> Option<String> {
         Some(format!("kubectl uncordon {}", node.name))
     }
 
@@ -56,10 +59,14 @@ impl Plugin for NodeUnschedulable {
         ]
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _cache: &Cache) -> bool {
         match event.new_node() {
-            Some(new) => open(pod, new) && event.old_node().is_none_or(|old| !open(pod, old)),
-            None => true,
+            Some(new) => !cordoned(new) && event.old_node().is_none_or(cordoned),
+            // The waiting pod itself tolerates more.
+            None => event.new_pod().is_none_or(|new| {
+                let tolerations = new.spec.as_ref().and_then(|spec| spec.tolerations.as_deref());
+                event.is_about(pod) && tolerates(tolerations.unwrap_or_default())
+            }),
         }
     }
 }

@@ -1,21 +1,24 @@
 //! Spreads pods over zones and nodes. Mirrors plugins/podtopologyspread.
 //!
 //! Pods that say nothing about it and belong to a Service or a set are spread by upstream's system
-//! defaults. Leaves out: ReplicationControllers and StatefulSets as sources of the default selector.
+//! defaults, or by those of the configuration.
 
-use k8s_openapi::api::core::v1::TopologySpreadConstraint;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Node, Pod, TopologySpreadConstraint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as MetaLabelSelector;
 
 use crate::api::Kind;
 use crate::api::node_selector::RequiredNodeAffinity;
 use crate::api::selectors::LabelSelector;
-use crate::sim::persistent::{OrdMap, OrdSet};
+use crate::sim::persistent::OrdSet;
 
 use super::super::cache::{Cache, Labels};
 use super::super::cluster_event::{ClusterEvent, EventResource, action};
 use super::super::framework::{Code, CycleState, MAX_NODE_SCORE, Plugin, Point, PreFilter, Rejection, Verdict};
 use super::super::node_info::NodeInfo;
-use super::super::pod_info::PodInfo;
+use super::super::pod_info::{PodInfo, node_name};
+use super::super::topology::{Counts, Topology, add_all};
 use super::taint_toleration::untolerated;
 
 /// The plugin's name.
@@ -25,15 +28,17 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// `PodTopologySpreadArgs`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PodTopologySpreadArgs {
     /// Whether pods without constraints get the system's (`defaultingType: System`).
     pub system_defaulting: bool,
+    /// What they get otherwise (`defaultingType: List`). Without selectors: those come from what selects the pod.
+    pub default_constraints: Vec<TopologySpreadConstraint>,
 }
 
 impl Default for PodTopologySpreadArgs {
     fn default() -> Self {
-        PodTopologySpreadArgs { system_defaulting: true }
+        PodTopologySpreadArgs { system_defaulting: true, default_constraints: Vec::new() }
     }
 }
 
@@ -97,15 +102,15 @@ impl Constraint {
 /// The two topologies with the fewest pods (`criticalPaths`): enough to know the minimum while pods are
 /// taken from one topology at a time.
 #[derive(Clone, Debug)]
-struct CriticalPaths([(String, i64); 2]);
+struct CriticalPaths([(Arc<str>, i64); 2]);
 
 impl CriticalPaths {
     fn new() -> Self {
-        let none = (String::new(), i64::from(i32::MAX));
+        let none = (Arc::from(""), i64::from(i32::MAX));
         CriticalPaths([none.clone(), none])
     }
 
-    fn update(&mut self, value: &str, count: i64) {
+    fn update(&mut self, value: &Arc<str>, count: i64) {
         let paths = &mut self.0;
         if let Some(held) = paths.iter_mut().find(|(held, _)| held == value) {
             held.1 = count;
@@ -114,9 +119,9 @@ impl CriticalPaths {
             }
         } else if count < paths[0].1 {
             paths.swap(0, 1);
-            paths[0] = (value.to_owned(), count);
+            paths[0] = (value.clone(), count);
         } else if count < paths[1].1 {
-            paths[1] = (value.to_owned(), count);
+            paths[1] = (value.clone(), count);
         }
     }
 }
@@ -125,11 +130,24 @@ impl CriticalPaths {
 #[derive(Clone, Debug)]
 struct Spread {
     constraints: Vec<Constraint>,
-    counts: Vec<OrdMap<String, i64>>,
+    /// Pods by topology; one without any may be missing.
+    counts: Vec<Counts>,
+    /// How many topologies there are.
+    domains: Vec<usize>,
     critical: Vec<CriticalPaths>,
 }
 
 impl Spread {
+    /// How many more pods there would be in a topology than where they are fewest, with the pod there.
+    fn skew(&self, index: usize, value: &str, pod: &PodInfo) -> i64 {
+        let (constraint, counts) = (&self.constraints[index], &self.counts[index]);
+        // Fewer topologies than asked for: as if there were an empty one.
+        let few = self.domains[index] < constraint.min_domains;
+        let fewest = if few { 0 } else { self.critical[index].0[0].1 };
+        let itself = i64::from(constraint.selector.matches(pod.labels()));
+        counts.get(value).copied().unwrap_or(0) + itself - fewest
+    }
+
     fn update(&mut self, pod: &PodInfo, other: &PodInfo, node: &NodeInfo, amount: i64) {
         if other.key.namespace != pod.key.namespace || !has_all(node, &self.constraints) {
             return;
@@ -138,9 +156,10 @@ impl Spread {
         for (index, constraint) in self.constraints.iter().enumerate() {
             let Some(value) = node.label(&constraint.topology_key) else { continue };
             if constraint.selector.matches(other.labels()) && constraint.includes(pod, node, &wanted) {
-                let count = self.counts[index].entry(value.to_owned()).or_default();
-                *count += amount;
-                self.critical[index].update(value, *count);
+                let value: Arc<str> = Arc::from(value);
+                let count = self.counts[index].get(&value).copied().unwrap_or(0) + amount;
+                self.counts[index].insert(value.clone(), count);
+                self.critical[index].update(&value, count);
             }
         }
     }
@@ -150,8 +169,8 @@ impl Spread {
 #[derive(Clone, Debug)]
 struct Soft {
     constraints: Vec<Constraint>,
-    ignored: OrdSet<std::sync::Arc<str>>,
-    counts: Vec<OrdMap<String, i64>>,
+    ignored: OrdSet<Arc<str>>,
+    counts: Vec<Counts>,
     weights: Vec<f64>,
 }
 
@@ -163,13 +182,48 @@ fn own(pod: &PodInfo) -> &[TopologySpreadConstraint] {
     pod.spec().and_then(|spec| spec.topology_spread_constraints.as_deref()).unwrap_or_default()
 }
 
-fn of_pod(pod: &PodInfo, cache: &Cache, action: &str) -> Result<Vec<Constraint>, String> {
-    let own = own(pod).iter().filter(|constraint| constraint.when_unsatisfiable == action);
-    own.map(|constraint| Constraint::new(pod, constraint, cache)).collect()
+impl PodTopologySpread {
+    /// What the pod must keep to.
+    fn hard(&self, pod: &PodInfo, cache: &Cache) -> Result<Vec<Constraint>, String> {
+        self.constraints(pod, cache, "DoNotSchedule")
+    }
+
+    /// The pod's own constraints of one kind, or the defaults if it has none at all.
+    fn constraints(&self, pod: &PodInfo, cache: &Cache, action: &str) -> Result<Vec<Constraint>, String> {
+        let of_action = |constraint: &&TopologySpreadConstraint| constraint.when_unsatisfiable == action;
+        let own = own(pod);
+        if !own.is_empty() {
+            let own = own.iter().filter(of_action);
+            return own.map(|constraint| Constraint::new(pod, constraint, cache)).collect();
+        }
+        let system = if self.args.system_defaulting { system_constraints() } else { Vec::new() };
+        let defaults = system.iter().chain(&self.args.default_constraints).filter(of_action);
+        let defaults: Vec<&TopologySpreadConstraint> = defaults.collect();
+        if defaults.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(selector) = default_selector(pod, cache) else { return Ok(Vec::new()) };
+        let with_selector = |constraint: &&TopologySpreadConstraint| {
+            let selected = TopologySpreadConstraint { label_selector: Some(selector.clone()), ..(*constraint).clone() };
+            Constraint::new(pod, &selected, cache)
+        };
+        defaults.iter().map(with_selector).collect()
+    }
 }
 
-/// `systemDefaultConstraints` with `helper.DefaultSelector`: none for a pod that nobody selects.
-fn system_defaults(pod: &PodInfo, cache: &Cache) -> Result<Vec<Constraint>, String> {
+/// `systemDefaultConstraints`.
+fn system_constraints() -> Vec<TopologySpreadConstraint> {
+    let constraint = |topology_key: &str, max_skew| TopologySpreadConstraint {
+        topology_key: topology_key.to_owned(),
+        max_skew,
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        ..TopologySpreadConstraint::default()
+    };
+    vec![constraint(HOSTNAME, 3), constraint(ZONE, 5)]
+}
+
+/// `helper.DefaultSelector`: what the pod's Services and its owner select; `None` for a pod that nobody selects.
+fn default_selector(pod: &PodInfo, cache: &Cache) -> Option<MetaLabelSelector> {
     let mut match_labels = Labels::new();
     for selector in cache.services(&pod.key.namespace) {
         if !selector.is_empty() && selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value)) {
@@ -193,16 +247,71 @@ fn system_defaults(pod: &PodInfo, cache: &Cache) -> Result<Vec<Constraint>, Stri
         match_expressions.extend(selector.match_expressions.clone().unwrap_or_default());
     }
     if match_labels.is_empty() && match_expressions.is_empty() {
-        return Ok(Vec::new());
+        return None;
     }
-    let selector = MetaLabelSelector { match_labels: Some(match_labels), match_expressions: Some(match_expressions) };
-    let constraint = |topology_key: &str, max_skew| TopologySpreadConstraint {
-        topology_key: topology_key.to_owned(),
-        max_skew,
-        label_selector: Some(selector.clone()),
-        ..TopologySpreadConstraint::default()
-    };
-    [constraint(HOSTNAME, 3), constraint(ZONE, 5)].iter().map(|one| Constraint::new(pod, one, cache)).collect()
+    Some(MetaLabelSelector { match_labels: Some(match_labels), match_expressions: Some(match_expressions) })
+}
+
+/// Whether every node counts for a constraint that has the topology.
+fn counts_all(constraint: &Constraint, wanted: &RequiredNodeAffinity) -> bool {
+    (!constraint.honor_affinity || wanted.is_empty()) && !constraint.honor_taints
+}
+
+/// The pods of the label sets that a constraint speaks of, by topology, as the cache keeps them.
+fn kept_counts(constraint: &Constraint, topology: &Topology) -> Counts {
+    let mut counts = Counts::new();
+    for set in constraint.matching.iter().filter_map(|set| topology.of_set(*set)) {
+        add_all(&mut counts, set, 1);
+    }
+    counts
+}
+
+/// The state read off what the cache keeps; `None` where nodes have to be looked at one by one.
+fn kept(constraints: &[Constraint], pod: &PodInfo, cache: &Cache) -> Option<Spread> {
+    let wanted = RequiredNodeAffinity::of(pod.spec());
+    let mut spread =
+        Spread { constraints: constraints.to_vec(), counts: Vec::new(), domains: Vec::new(), critical: Vec::new() };
+    for constraint in constraints {
+        let topology = cache.topologies().get(&constraint.topology_key)?;
+        if topology.labelled != cache.len() || !counts_all(constraint, &wanted) {
+            return None;
+        }
+        let counts = kept_counts(constraint, topology);
+        let mut paths = CriticalPaths::new();
+        let mut held = counts.iter().peekable();
+        for value in topology.nodes.keys() {
+            // Both are in order: a value without pods is passed over in the counts.
+            let count = held.next_if(|(other, _)| *other == value).map_or(0, |(_, count)| *count);
+            paths.update(value, count);
+        }
+        spread.domains.push(topology.nodes.len());
+        spread.counts.push(counts);
+        spread.critical.push(paths);
+    }
+    Some(spread)
+}
+
+/// The state from one node after the other.
+fn counted(constraints: &[Constraint], pod: &PodInfo, cache: &Cache) -> Spread {
+    let wanted = RequiredNodeAffinity::of(pod.spec());
+    let mut counts = vec![Counts::new(); constraints.len()];
+    for node in cache.nodes().filter(|node| has_all(node, constraints)) {
+        for (constraint, counts) in constraints.iter().zip(&mut counts) {
+            if let Some(value) = node.label(&constraint.topology_key)
+                && constraint.includes(pod, node, &wanted)
+            {
+                *counts.entry(Arc::from(value)).or_insert(0) += constraint.count(node);
+            }
+        }
+    }
+    let critical = counts.iter().map(|counts| {
+        let mut paths = CriticalPaths::new();
+        counts.iter().for_each(|(value, count)| paths.update(value, *count));
+        paths
+    });
+    let critical = critical.collect();
+    let domains = counts.iter().map(Counts::len).collect();
+    Spread { constraints: constraints.to_vec(), counts, domains, critical }
 }
 
 impl Plugin for PodTopologySpread {
@@ -215,29 +324,14 @@ impl Plugin for PodTopologySpread {
     }
 
     fn pre_filter(&self, state: &mut CycleState, pod: &PodInfo, cache: &Cache) -> Result<PreFilter, Rejection> {
-        let constraints = of_pod(pod, cache, "DoNotSchedule")
+        let constraints = self
+            .hard(pod, cache)
             .map_err(|error| Rejection::new(NAME, Code::Error, format!("get constraints from pod: {error}")))?;
         if constraints.is_empty() {
             return Ok(PreFilter::Skip);
         }
-        let wanted = RequiredNodeAffinity::of(pod.spec());
-        let mut counts = vec![OrdMap::new(); constraints.len()];
-        for node in cache.nodes().filter(|node| has_all(node, &constraints)) {
-            for (constraint, counts) in constraints.iter().zip(&mut counts) {
-                if let Some(value) = node.label(&constraint.topology_key)
-                    && constraint.includes(pod, node, &wanted)
-                {
-                    *counts.entry(value.to_owned()).or_insert(0) += constraint.count(node);
-                }
-            }
-        }
-        let critical = counts.iter().map(|counts| {
-            let mut paths = CriticalPaths::new();
-            counts.iter().for_each(|(value, count)| paths.update(value, *count));
-            paths
-        });
-        let critical = critical.collect();
-        state.write(NAME, Spread { constraints, counts, critical });
+        let spread = kept(&constraints, pod, cache).unwrap_or_else(|| counted(&constraints, pod, cache));
+        state.write(NAME, spread);
         Ok(PreFilter::AllNodes)
     }
 
@@ -260,12 +354,7 @@ impl Plugin for PodTopologySpread {
                 let reason = "node(s) didn't match pod topology spread constraints (missing required label)";
                 return Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, reason));
             };
-            let counts = &spread.counts[index];
-            // Fewer topologies than asked for: as if there were an empty one.
-            let few = counts.len() < constraint.min_domains;
-            let fewest = if few { 0 } else { spread.critical[index].0[0].1 };
-            let itself = i64::from(constraint.selector.matches(pod.labels()));
-            if counts.get(value).copied().unwrap_or(0) + itself - fewest > constraint.max_skew {
+            if spread.skew(index, value, pod) > constraint.max_skew {
                 let reason = "node(s) didn't match pod topology spread constraints";
                 return Err(Rejection::new(NAME, Code::Unschedulable, reason));
             }
@@ -273,21 +362,31 @@ impl Plugin for PodTopologySpread {
         Ok(())
     }
 
+    fn remedy(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
+        let spread = state.read::<Spread>(NAME)?;
+        for (index, constraint) in spread.constraints.iter().enumerate() {
+            let key = &constraint.topology_key;
+            let Some(value) = node.label(key) else {
+                return Some(format!("kubectl label node {} {key}=…", node.name));
+            };
+            let skew = spread.skew(index, value, pod);
+            if skew > constraint.max_skew {
+                return Some(format!("maxSkew {skew} or more for {key}, or fewer such pods in {value}"));
+            }
+        }
+        None
+    }
+
     fn pre_score(&self, state: &mut CycleState, pod: &PodInfo, cache: &Cache, nodes: &[&NodeInfo]) -> bool {
         let explicit = !own(pod).is_empty();
-        let constraints = match explicit {
-            true => of_pod(pod, cache, "ScheduleAnyway"),
-            false if self.args.system_defaulting => system_defaults(pod, cache),
-            false => Ok(Vec::new()),
-        };
-        let constraints = constraints.unwrap_or_default();
+        let constraints = self.constraints(pod, cache, "ScheduleAnyway").unwrap_or_default();
         if constraints.is_empty() {
             return false;
         }
         // The system's defaults spread over nodes even where nodes have no zone.
         let require_all = explicit || !self.args.system_defaulting;
         let mut soft = Soft {
-            counts: vec![OrdMap::new(); constraints.len()],
+            counts: vec![Counts::new(); constraints.len()],
             ignored: OrdSet::new(),
             weights: vec![],
             constraints,
@@ -302,7 +401,7 @@ impl Plugin for PodTopologySpread {
             for (index, constraint) in zonal {
                 match node.label(&constraint.topology_key) {
                     Some(value) if soft.counts[index].contains_key(value) => {}
-                    Some(value) => drop(soft.counts[index].insert(value.to_owned(), 0)),
+                    Some(value) => drop(soft.counts[index].insert(Arc::from(value), 0)),
                     None => unlabelled[index] = true,
                 }
             }
@@ -355,37 +454,91 @@ impl Plugin for PodTopologySpread {
         &[
             (EventResource::AssignedPod, action::ADD | action::DELETE | action::UPDATE_POD_LABEL),
             (EventResource::Node, action::ADD | action::DELETE | action::UPDATE_NODE_LABEL | action::UPDATE_NODE_TAINT),
-            (EventResource::UnscheduledPod, action::UPDATE_POD_LABEL),
+            (EventResource::UnscheduledPod, action::UPDATE_POD_LABEL | action::UPDATE_POD_TOLERATION),
         ]
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
-        if event.resource != EventResource::AssignedPod {
-            return true;
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, cache: &Cache) -> bool {
+        let Ok(constraints) = self.hard(pod, cache) else { return true };
+        if event.resource == EventResource::Node {
+            return node_may_help(&constraints, event);
         }
-        let other = event.new.as_ref().or(event.old.as_ref());
-        other.is_some_and(|other| {
-            let labels = other.meta().labels.clone().unwrap_or_default();
-            let selects = |constraint: &TopologySpreadConstraint| {
-                LabelSelector::from_meta(constraint.label_selector.as_ref()).is_ok_and(|it| it.matches(&labels))
-            };
-            other.namespace() == &*pod.key.namespace && own(pod).iter().any(selects)
-        })
+        let involved = |other: &Pod| {
+            let here = other.metadata.namespace.as_deref() == Some(&*pod.key.namespace);
+            event.is_about(pod) || !node_name(other).is_empty() && here
+        };
+        if !event.old_pod().into_iter().chain(event.new_pod()).all(involved) {
+            return false;
+        }
+        let none = Labels::new();
+        let selects = |constraint: &Constraint, other: &Pod| {
+            constraint.selector.matches(other.metadata.labels.as_ref().unwrap_or(&none))
+        };
+        match (event.old_pod(), event.new_pod()) {
+            (Some(old), Some(new)) => {
+                let tolerations = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.tolerations.clone());
+                let tolerates_more = event.is_about(pod) && tolerations(old) != tolerations(new);
+                tolerates_more && constraints.iter().any(|constraint| constraint.honor_taints)
+                    || constraints.iter().any(|constraint| selects(constraint, old) != selects(constraint, new))
+            }
+            (Some(other), None) | (None, Some(other)) => {
+                constraints.iter().any(|constraint| selects(constraint, other))
+            }
+            (None, None) => true,
+        }
+    }
+}
+
+/// `isSchedulableAfterNodeChange`: a node with the topologies came or went, or moved to others.
+fn node_may_help(constraints: &[Constraint], event: &ClusterEvent) -> bool {
+    let label = |node: &Node, key: &str| node.metadata.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
+    let labelled = |node: &Node| constraints.iter().all(|constraint| label(node, &constraint.topology_key).is_some());
+    match (event.old_node(), event.new_node()) {
+        (Some(old), Some(new)) => {
+            let moved =
+                |constraint: &Constraint| label(old, &constraint.topology_key) != label(new, &constraint.topology_key);
+            let taints = |node: &Node| node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
+            labelled(old) != labelled(new)
+                || labelled(new) && (constraints.iter().any(moved) || taints(old) != taints(new))
+        }
+        (Some(node), None) | (None, Some(node)) => labelled(node),
+        (None, None) => true,
     }
 }
 
 impl Soft {
     /// Counts the pods of every topology that a candidate node is in, over all nodes.
     fn count_topologies(&mut self, pod: &PodInfo, cache: &Cache, require_all: bool) {
-        if self.counts.iter().all(OrdMap::is_empty) {
+        if self.counts.iter().all(Counts::is_empty) {
             return;
         }
         let wanted = RequiredNodeAffinity::of(pod.spec());
+        let mut left: Vec<usize> = Vec::new();
+        for (index, constraint) in self.constraints.iter().enumerate() {
+            let topology = cache.topologies().get(&constraint.topology_key).filter(|_| counts_all(constraint, &wanted));
+            match topology.filter(|topology| !require_all || topology.labelled == cache.len()) {
+                // With other constraints that leave nodes out, each node has to be looked at.
+                Some(topology) if !require_all || self.constraints.len() == 1 => {
+                    let kept = kept_counts(constraint, topology);
+                    for (value, count) in self.counts[index].iter_mut() {
+                        *count = kept.get(value).copied().unwrap_or(0);
+                    }
+                }
+                _ if constraint.per_node() => {}
+                _ => left.push(index),
+            }
+        }
+        if left.is_empty() {
+            return;
+        }
         for node in cache.nodes() {
             if require_all && !has_all(node, &self.constraints) {
                 continue;
             }
-            for (constraint, counts) in self.constraints.iter().zip(&mut self.counts) {
+            for (index, (constraint, counts)) in self.constraints.iter().zip(&mut self.counts).enumerate() {
+                if !left.contains(&index) {
+                    continue;
+                }
                 if let Some(value) = node.label(&constraint.topology_key)
                     && let Some(count) = counts.get_mut(value)
                     && constraint.includes(pod, node, &wanted)

@@ -13,6 +13,8 @@ use super::super::pod_info::PodInfo;
 /// The plugin's name.
 pub const NAME: &str = "TaintToleration";
 
+const UNTOLERATED: &str = "node(s) had untolerated taint(s)";
+
 /// The plugin.
 #[derive(Clone, Copy, Debug)]
 pub struct TaintToleration;
@@ -42,13 +44,14 @@ impl Plugin for TaintToleration {
     }
 
     fn filter(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Verdict {
-        let Some(taint) = untolerated(pod, node.taints()) else { return Ok(()) };
-        let value = taint.value.as_deref().unwrap_or_default();
-        let reason = format!("node(s) had untolerated taint {{{}: {value}}}", taint.key);
-        Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, reason))
+        match untolerated(pod, node.taints()) {
+            None => Ok(()),
+            // Which one it was upstream stopped saying in 1.35, so that nodes with different taints count as one reason.
+            Some(_) => Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, UNTOLERATED)),
+        }
     }
 
-    fn remedy(&self, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
+    fn remedy(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
         let taint = untolerated(pod, node.taints())?;
         let value = taint.value.as_deref().filter(|value| !value.is_empty());
         let value = value.map_or(String::new(), |value| format!("={value}"));
@@ -73,13 +76,13 @@ impl Plugin for TaintToleration {
         ]
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _cache: &Cache) -> bool {
         match event.new_node() {
             Some(new) => {
                 let was_kept_away = event.old_node().is_none_or(|old| untolerated(pod, taints(old)).is_some());
                 was_kept_away && untolerated(pod, taints(new)).is_none()
             }
-            None => true,
+            None => event.is_about(pod),
         }
     }
 }

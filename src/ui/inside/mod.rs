@@ -6,6 +6,7 @@ mod etcd;
 mod level;
 mod scheduler;
 mod sheet;
+mod what_if;
 mod workers;
 
 use wasm_bindgen::JsCast;

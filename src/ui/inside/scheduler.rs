@@ -4,7 +4,7 @@ use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use crate::cluster::Phase;
-use crate::cluster::inside::{Look, QueueInside, Queued, SchedulerInside, WhyNot};
+use crate::cluster::inside::{Look, QueueInside, Queued, SchedulerInside, Typed, WhyNot};
 use crate::scheduler::{Binding, DecisionRecord, Outcome};
 
 use super::super::app::Ask;
@@ -13,6 +13,7 @@ use super::super::inspector::weighing::Weighing;
 use super::super::screen::Selection;
 use super::looking;
 use super::sheet::{count, facts, part};
+use super::what_if::what_if;
 
 /// Places of a queue that are drawn: so many at least, taken or free, and so many at most.
 const PLACES_MIN: usize = 8;
@@ -59,7 +60,10 @@ fn queued(pod: &Queued, look: &Look, on_ask: &Callback<Ask>) -> Html {
         times => format!("tried {times} times"),
     };
     let why = pod.decision.map(|id| {
-        let onclick = looking(look, on_ask, move |look| look.chosen = Some(id));
+        let onclick = looking(look, on_ask, move |look| {
+            look.chosen = Some(id);
+            look.what_if = Typed::default();
+        });
         html! { <button class="link" {onclick}>{ format!("decision {id}") }</button> }
     });
     html! {
@@ -79,7 +83,7 @@ fn decision(inside: &SchedulerInside, record: &DecisionRecord, look: &Look, on_a
         Callback::from(move |event: Event| {
             let select: HtmlSelectElement = event.target_unchecked_into();
             let chosen = ids.get(select.selected_index().max(0) as usize).copied();
-            on_ask.emit(Ask::Look(Look { chosen, ..look.clone() }));
+            on_ask.emit(Ask::Look(Look { chosen, what_if: Typed::default(), ..look.clone() }));
         })
     };
     let content = html! {
@@ -102,6 +106,7 @@ fn decision(inside: &SchedulerInside, record: &DecisionRecord, look: &Look, on_a
                 <ul class="why">{ for inside.why_not.iter().map(why_not) }</ul>
             }) }
         }
+        if let Some(thought) = &inside.what_if { { what_if(thought, look, on_ask) } }
         </>
     }
 }
