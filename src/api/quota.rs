@@ -78,7 +78,7 @@ pub fn concerns(kind: Kind, name: &str) -> bool {
             let of_class = |own: &&str| name.strip_suffix(*own).is_some_and(|rest| rest.ends_with(BY_CLASS));
             name == "count/persistentvolumeclaims"
                 || OF_CLAIMS.contains(&name)
-                || OF_CLAIMS.iter().any(|own| of_class(&own))
+                || OF_CLAIMS.iter().any(|own| of_class(own))
         }
         other => {
             let info = other.info();
