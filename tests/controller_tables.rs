@@ -12,6 +12,8 @@ mod endpointslice;
 mod job;
 #[path = "controller_tables/nodelifecycle.rs"]
 mod nodelifecycle;
+#[path = "controller_tables/pdb.rs"]
+mod pdb;
 #[path = "controller_tables/replicaset.rs"]
 mod replicaset;
 #[path = "controller_tables/statefulset.rs"]

@@ -6,6 +6,7 @@ pub mod cron;
 pub mod decode;
 pub mod defaults;
 pub mod disk;
+pub mod disruption;
 pub mod duration;
 pub mod etcd;
 pub mod events_conversion;
@@ -20,6 +21,7 @@ pub mod printers;
 #[cfg(feature = "native")]
 pub mod protobuf;
 pub mod quantity;
+pub mod quota;
 pub mod resources;
 pub mod roles;
 pub mod selectors;

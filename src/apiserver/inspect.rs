@@ -138,7 +138,7 @@ impl ApiServer {
         for parked in self.parked.values() {
             calls.push((parked.call(), Stage::MutatingAdmission, "what admission needs"));
         }
-        calls.into_iter().filter_map(|(call, stage, awaits)| held(call, stage, awaits)).collect()
+        calls.into_iter().filter_map(|(call, stage, awaits)| self.held(call, stage, awaits)).collect()
     }
 
     /// How many requests are in each of the five stretches of the pipeline at `now`: authentication,
@@ -162,18 +162,23 @@ impl ApiServer {
         }
         counts
     }
-}
 
-fn held<'a>(call: &'a Call, stage: Stage, awaits: &'static str) -> Option<InHand<'a>> {
-    let Origin::Client { process, .. } = call.origin else { return None };
-    Some(InHand {
-        cause: call.cause,
-        client: process,
-        request: &call.request,
-        arrived: call.arrived,
-        passed: &call.passed,
-        verdicts: &call.verdicts,
-        awaits,
-        stage,
-    })
+    /// `None` for what no client asked for.
+    fn held<'a>(&self, call: &'a Call, stage: Stage, awaits: &'static str) -> Option<InHand<'a>> {
+        let origin = match &call.origin {
+            Origin::Errand(errand) => self.errands.get(errand)?.origin(),
+            origin => origin,
+        };
+        let Origin::Client { process, .. } = *origin else { return None };
+        Some(InHand {
+            cause: call.cause,
+            client: process,
+            request: &call.request,
+            arrived: call.arrived,
+            passed: &call.passed,
+            verdicts: &call.verdicts,
+            awaits,
+            stage,
+        })
+    }
 }

@@ -10,7 +10,7 @@ use crate::sim::{Ctx, Disconnect, Envelope, EventId, Process, ProcessId};
 
 use super::cache::WatchCache;
 use super::inspect::Answered;
-use super::registry::{Allocations, Batch, EventLease, Forward, Parked, value};
+use super::registry::{Allocations, Batch, Errand, EventLease, Forward, Parked, value};
 use super::route::{Route, route};
 use super::stage::{Call, Origin, Stage};
 use super::storage::{Fresh, Storage};
@@ -47,6 +47,8 @@ pub struct ApiServer {
     /// Requests that wait for what admission needs.
     pub(super) parked: OrdMap<u64, Parked>,
     pub(super) batches: OrdMap<u64, Batch>,
+    /// Requests that wait for changes made on their behalf.
+    pub(super) errands: OrdMap<u64, Errand>,
     /// Log requests passed on to kubelets, by the number given them.
     pub(super) forwards: OrdMap<CallId, Forward>,
     pub(super) event_lease: EventLease,
@@ -70,6 +72,7 @@ impl ApiServer {
             fresh: OrdMap::new(),
             parked: OrdMap::new(),
             batches: OrdMap::new(),
+            errands: OrdMap::new(),
             forwards: OrdMap::new(),
             event_lease: EventLease::default(),
             allocations: Allocations::default(),
@@ -195,6 +198,7 @@ impl ApiServer {
             }
             Origin::Bootstrap => self.bootstrapped(ctx, result),
             Origin::Batch(batch) => self.batch_done(ctx, batch, result),
+            Origin::Errand(errand) => self.errand_done(ctx, errand, call, result),
         }
     }
 

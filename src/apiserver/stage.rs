@@ -93,6 +93,8 @@ pub enum Origin {
     Bootstrap,
     /// One deletion of a `deletecollection`.
     Batch(u64),
+    /// A change that another request needs.
+    Errand(u64),
 }
 
 /// One request on its way through the pipeline.

@@ -16,6 +16,8 @@ pub mod daemonset;
 #[doc(hidden)]
 pub mod deployment;
 #[doc(hidden)]
+pub mod disruption;
+#[doc(hidden)]
 pub mod endpoint;
 #[doc(hidden)]
 pub mod endpointslice;
@@ -49,6 +51,7 @@ mod pvcprotection;
 mod pvprotection;
 #[doc(hidden)]
 pub mod replicaset;
+mod resourcequota;
 mod rootcacertpublisher;
 mod selector;
 mod service_pods;
@@ -82,6 +85,7 @@ pub const CONTROLLERS: &[Registration] = &[
     Registration { id: "cronjob", new: || Box::new(cronjob::CronJobController) },
     Registration { id: "daemonset", new: || Box::<daemonset::DaemonSetController>::default() },
     Registration { id: "deployment", new: || Box::new(deployment::DeploymentController) },
+    Registration { id: "disruption", new: || Box::new(disruption::DisruptionController) },
     Registration { id: "endpoint", new: || Box::<endpoint::EndpointController>::default() },
     Registration { id: "endpointslice", new: || Box::<endpointslice::EndpointSliceController>::default() },
     Registration {
@@ -104,6 +108,7 @@ pub const CONTROLLERS: &[Registration] = &[
         id: "replicationcontroller",
         new: || Box::new(replicaset::ReplicaSetController::new(Kind::ReplicationController)),
     },
+    Registration { id: "resourcequota", new: || Box::new(resourcequota::ResourceQuotaController) },
     Registration { id: "rootcacertpublisher", new: || Box::new(rootcacertpublisher::RootCaCertPublisher) },
     Registration { id: "serviceaccount", new: || Box::new(serviceaccount::ServiceAccountsController) },
     Registration { id: "statefulset", new: || Box::<statefulset::StatefulSetController>::default() },

@@ -152,7 +152,7 @@ fn a_claim_of_the_pods_own_must_be_its_own() {
     let bound = pvc("pod-a-scratch", "fast", "pv-a");
     let foreign = "UnschedulableAndUnresolvable: PVC default/pod-a-scratch was not created for pod default/pod-a \
         (pod is not owner)";
-    check("VolumeBinding", &own, &[bound.clone()], foreign);
+    check("VolumeBinding", &own, std::slice::from_ref(&bound), foreign);
     let mut mine = bound;
     mine.1["metadata"]["ownerReferences"] =
         json!([{ "apiVersion": "v1", "kind": "Pod", "name": "pod-a", "uid": "pod-a", "controller": true }]);
@@ -302,9 +302,9 @@ fn node_volume_limits_count_what_a_driver_has_attached() {
     let exceeded = "Unschedulable: node(s) exceed max volume count";
     let check =
         |pod: &Value, objects: &[(Kind, Value)], expected: &str| check("NodeVolumeLimits", pod, objects, expected);
-    check(&using(&[]), &with(&[csi_node.clone()]), "skip");
-    check(&using(&["a", "b"]), &with(&[csi_node.clone()]), "ok");
-    check(&using(&["a", "b", "c"]), &with(&[csi_node.clone()]), exceeded);
+    check(&using(&[]), &with(std::slice::from_ref(&csi_node)), "skip");
+    check(&using(&["a", "b"]), &with(std::slice::from_ref(&csi_node)), "ok");
+    check(&using(&["a", "b", "c"]), &with(std::slice::from_ref(&csi_node)), exceeded);
     check(&using(&["a", "b", "c"]), &with(&[]), "ok");
     check(&using(&["c"]), &with(&[csi_node.clone(), running("other", using(&["a", "b"]))]), exceeded);
     check(&using(&["a"]), &with(&[csi_node.clone(), running("other", using(&["a", "b"]))]), "ok");

@@ -1,6 +1,6 @@
 //! Mirrors pkg/apis/policy/validation for PodDisruptionBudget, and apimachinery's `ValidateConditions`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -8,12 +8,12 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Value, json};
 
 use super::errors::{BadValue, Errors, go_quote};
+use super::items;
 use super::meta::{label_key, nonnegative, object_meta, object_meta_update};
 use super::names::{self, each, path_segment_name};
 use super::path::Path;
 use super::selectors;
 use super::workloads::{at_most_100_percent, int_or_percent};
-use super::{items, text};
 use crate::api::kind::FieldError;
 
 /// `maxReasonLen` and `maxMessageLen`.
@@ -121,38 +121,4 @@ fn one_condition(condition: &Condition, path: &Path, errors: &mut Errors) {
     if condition.message.len() > MESSAGE_BYTES_MAX {
         errors.push(FieldError::too_long(&path.child("message"), MESSAGE_BYTES_MAX));
     }
-}
-
-/// Whether a budget's selector picks a pod. An empty one picks every pod of the namespace; one that is absent or
-/// malformed picks none.
-pub fn guards(budget: &PodDisruptionBudget, labels: Option<&BTreeMap<String, String>>) -> bool {
-    let selector = budget.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-    selector.is_some_and(|selector| selectors::converts(selector) && selectors::matches(selector, labels))
-}
-
-/// `conditions[DisruptionAllowed]` of a budget's status.
-pub fn disruption_allowed(status: &PodDisruptionBudgetStatus) -> Option<&Condition> {
-    items(&status.conditions).iter().find(|condition| condition.type_ == "DisruptionAllowed")
-}
-
-/// What keeps a budget from allowing a disruption, as the eviction says it; nothing when it allows one.
-pub fn refusal(budget: &PodDisruptionBudget) -> Option<String> {
-    let name = text(&budget.metadata.name);
-    let empty = PodDisruptionBudgetStatus::default();
-    let status = budget.status.as_ref().unwrap_or(&empty);
-    if status.disruptions_allowed.unwrap_or(0) != 0 {
-        return None;
-    }
-    let (desired, healthy) = (status.desired_healthy.unwrap_or(0), status.current_healthy.unwrap_or(0));
-    let condition = disruption_allowed(status).filter(|own| own.status == "False" && !own.message.is_empty());
-    let head = format!("The disruption budget {name}");
-    Some(match condition {
-        // The counts are not to be trusted when the controller could not count.
-        Some(own) if own.reason == "SyncFailed" => {
-            format!("{head} does not allow evicting pods currently because it failed sync: {}", own.message)
-        }
-        _ if healthy <= desired => format!("{head} needs {desired} healthy pods and has {healthy} currently"),
-        Some(own) => format!("{head} does not allow evicting pods currently ({}): {}", own.reason, own.message),
-        None => format!("{head} does not allow evicting pods currently"),
-    })
 }

@@ -1,14 +1,17 @@
 //! Admission: what the server adds to an object or refuses, plugin by plugin in upstream's order.
 //!
-//! Mirrors pkg/kubeapiserver/options/plugins.go. Leaves out: LimitRanger, PodSecurity (privileged by
-//! default), NodeRestriction, webhooks, policies, ResourceQuota: nothing here for them to act on.
+//! Mirrors pkg/kubeapiserver/options/plugins.go. Leaves out: PodSecurity (privileged by default), NodeRestriction,
+//! webhooks, policies: nothing here for them to act on.
 
 pub mod default_toleration_seconds;
+mod limit_ranger;
 mod namespace_lifecycle;
 mod priority;
+pub(super) mod resource_quota;
 mod service_account;
 mod storage;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::{Kind, KindInfo, Object, Status};
@@ -42,15 +45,15 @@ fn forbidden(info: &KindInfo, object: &Object, why: &str) -> Status {
 }
 
 /// What the plugins may change of an object, in numbers: enough to see whether one did.
-fn marks(object: &Object) -> Option<(usize, usize, Option<i32>, usize)> {
+fn marks(object: &Object) -> Option<(usize, usize, Option<i32>, usize, usize)> {
     let finalizers = object.meta().finalizers.as_ref().map_or(0, Vec::len);
     let pod = match object {
         Object::Pod(pod) => pod,
         Object::PersistentVolumeClaim(claim) => {
             let class = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.as_ref());
-            return Some((finalizers, usize::from(class.is_some()), None, 0));
+            return Some((finalizers, usize::from(class.is_some()), None, 0, 0));
         }
-        Object::PersistentVolume(_) => return Some((finalizers, 0, None, 0)),
+        Object::PersistentVolume(_) => return Some((finalizers, 0, None, 0, 0)),
         _ => return None,
     };
     let spec = pod.spec.as_ref()?;
@@ -59,11 +62,22 @@ fn marks(object: &Object) -> Option<(usize, usize, Option<i32>, usize)> {
         spec.volumes.as_ref().map_or(0, Vec::len),
         spec.priority,
         spec.service_account_name.as_ref().map_or(0, String::len),
+        pod.metadata.annotations.as_ref().map_or(0, |all| all.values().map(String::len).sum()),
     ))
 }
 
 fn verdict(plugin: &'static str, said: Said) -> Admitted {
     Admitted { plugin, said }
+}
+
+/// A plugin that had let the object through says no to it now.
+fn deny(plugin: &'static str, result: Result<(), Status>, verdicts: &mut [Admitted]) -> Result<(), Status> {
+    if let Err(status) = &result
+        && let Some(own) = verdicts.iter_mut().find(|verdict| verdict.plugin == plugin)
+    {
+        own.said = Said::Denied(status.message.as_str().into());
+    }
+    result
 }
 
 impl ApiServer {
@@ -96,10 +110,16 @@ impl ApiServer {
         ask("NamespaceLifecycle", namespaced, object, &mut |object| {
             Ok(namespace_lifecycle::create(&self.cache, object)?)
         })?;
+        let bounded = pod || object.kind() == Kind::PersistentVolumeClaim;
+        ask("LimitRanger", bounded, object, &mut |object| {
+            limit_ranger::create(&self.cache, object);
+            Ok(())
+        })?;
         ask("ServiceAccount", pod, object, &mut |object| {
             service_account::create(&self.cache, random, object, attempts)
         })?;
-        ask("Priority", pod, object, &mut |object| Ok(priority::create(object)?))?;
+        let ranked = pod || object.kind() == Kind::PriorityClass;
+        ask("Priority", ranked, object, &mut |object| Ok(priority::create(&self.cache, object)?))?;
         ask("DefaultTolerationSeconds", pod, object, &mut |object| {
             default_toleration_seconds::admit(object);
             Ok(())
@@ -114,6 +134,33 @@ impl ApiServer {
             storage::protect(object);
             Ok(())
         })
+    }
+
+    /// What admission says of a new object that has been found valid: the quotas that it is to be charged to.
+    pub(super) fn validate_create(
+        &self,
+        object: &Object,
+        unix_micros: i64,
+        verdicts: &mut Vec<Admitted>,
+    ) -> Result<Vec<Arc<str>>, Status> {
+        let kind = object.kind();
+        let bounded = matches!(kind, Kind::Pod | Kind::PersistentVolumeClaim);
+        let limits = if bounded { limit_ranger::validate(&self.cache, object) } else { Ok(()) };
+        deny("LimitRanger", limits, verdicts)?;
+        deny("Priority", priority::validate(&self.cache, object, true), verdicts)?;
+        let charges = resource_quota::concerned(&self.cache, object, None, unix_micros);
+        let said = match &charges {
+            Err(status) => Said::Denied(status.message.as_str().into()),
+            Ok(names) if names.is_empty() => Said::Ignored,
+            Ok(_) => Said::Admitted,
+        };
+        verdicts.push(verdict("ResourceQuota", said));
+        charges
+    }
+
+    /// The same for an update.
+    pub(super) fn validate_update(&self, object: &Object) -> Result<(), Status> {
+        priority::validate(&self.cache, object, false)
     }
 
     /// Admits an update of the object itself, or not.

@@ -1,15 +1,13 @@
 //! A pod's priority, by its class.
 //!
-//! Mirrors plugin/pkg/admission/priority. Leaves out: priority classes of users' own, as there is no such
-//! kind yet.
+//! Mirrors plugin/pkg/admission/priority.
 
-use crate::api::{Object, Status};
+use k8s_openapi::api::scheduling::v1::PriorityClass;
 
+use crate::api::{Kind, Object, Status};
+
+use super::super::cache::WatchCache;
 use super::forbidden;
-
-/// `SystemCriticalPriority`, and what `system-node-critical` has above it.
-const SYSTEM_CRITICAL: i32 = 2_000_000_000;
-const NODE_CRITICAL: i32 = SYSTEM_CRITICAL + 1_000;
 
 /// What was computed stays, where an update does not mention it.
 pub(super) fn update(object: &mut Object, old: &Object) {
@@ -21,30 +19,63 @@ pub(super) fn update(object: &mut Object, old: &Object) {
     }
 }
 
-pub(super) fn create(object: &mut Object) -> Result<(), Status> {
+/// `getDefaultPriorityClass`: of several, the one of the lowest value.
+fn default_class(cache: &WatchCache) -> Option<&PriorityClass> {
+    let prefix = Kind::PriorityClass.info().etcd_key("", "");
+    let all = cache.objects(Kind::PriorityClass, &prefix, &prefix).filter_map(|(_, object)| object.get());
+    all.filter(|class: &&PriorityClass| class.global_default == Some(true)).min_by_key(|class| class.value)
+}
+
+/// Gives a pod the priority and the preemption policy of its class.
+pub(super) fn create(cache: &WatchCache, object: &mut Object) -> Result<(), Status> {
     let info = object.info();
     let Object::Pod(pod) = &*object else { return Ok(()) };
-    let spec = pod.spec.as_ref();
-    let class = spec.and_then(|spec| spec.priority_class_name.as_deref()).unwrap_or_default();
-    let priority = match class {
-        "" => 0,
-        "system-cluster-critical" => SYSTEM_CRITICAL,
-        "system-node-critical" => NODE_CRITICAL,
-        other => {
-            return Err(forbidden(info, object, &format!("no PriorityClass with name {other} was found")));
-        }
+    let spec = pod.spec.clone().unwrap_or_default();
+    let named = spec.priority_class_name.as_deref().filter(|name| !name.is_empty());
+    let class = match named {
+        None => default_class(cache),
+        Some(name) => match cache.find(Kind::PriorityClass, "", name).and_then(|found| found.get()) {
+            None => return Err(forbidden(info, object, &format!("no PriorityClass with name {name} was found"))),
+            found => found,
+        },
     };
-    if spec.and_then(|spec| spec.priority).is_some_and(|given| given != priority) {
+    let priority = class.and_then(|class| class.value).unwrap_or(0);
+    let policy = class.map_or(Some("PreemptLowerPriority"), |class| class.preemption_policy.as_deref());
+    let tail = "from the given PriorityClass name";
+    if let Some(given) = spec.priority.filter(|given| *given != priority) {
         let why = format!(
-            "the integer value of priority ({}) must not be provided in pod spec; priority admission controller computed {priority} from the given PriorityClass name",
-            spec.and_then(|spec| spec.priority).unwrap_or_default()
+            "the integer value of priority ({given}) must not be provided in pod spec; priority admission controller computed {priority} {tail}"
         );
         return Err(forbidden(info, object, &why));
     }
+    if let (Some(given), Some(policy)) = (&spec.preemption_policy, policy)
+        && given != policy
+    {
+        let why = format!(
+            "the string value of PreemptionPolicy ({given}) must not be provided in pod spec; priority admission controller computed {policy} {tail}"
+        );
+        return Err(forbidden(info, object, &why));
+    }
+    let (name, policy) = (class.and_then(|class| class.metadata.name.clone()), policy.map(str::to_owned));
     if let Object::Pod(pod) = object {
         let spec = pod.spec.get_or_insert_default();
         spec.priority = Some(priority);
-        spec.preemption_policy.get_or_insert_with(|| "PreemptLowerPriority".to_owned());
+        spec.preemption_policy = policy.or(spec.preemption_policy.take());
+        if name.is_some() {
+            spec.priority_class_name = name;
+        }
     }
     Ok(())
+}
+
+/// `validatePriorityClass`: one class at most is the default.
+pub(super) fn validate(cache: &WatchCache, object: &Object, creates: bool) -> Result<(), Status> {
+    let Object::PriorityClass(class) = object else { return Ok(()) };
+    let default = default_class(cache).and_then(|class| class.metadata.name.as_deref());
+    let Some(default) = default.filter(|_| class.global_default == Some(true)) else { return Ok(()) };
+    if !creates && default == object.name() {
+        return Ok(());
+    }
+    let why = format!("PriorityClass {default} is already marked as default. Only one default can exist");
+    Err(forbidden(object.info(), object, &why))
 }

@@ -1,7 +1,7 @@
 //! From a response to HTTP.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WARNING};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING};
 use serde_json::{Value, json};
 
 use crate::api::decode::yaml_writer;
@@ -30,6 +30,10 @@ pub fn write_response(request: &Request, response: &Response, audit_id: &str) ->
     let headers = http.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     common(headers, audit_id);
+    let retry = response.status().and_then(|status| status.details.as_ref()?.retry_after_seconds);
+    if let Some(seconds) = retry.filter(|seconds| *seconds > 0) {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
     warnings(headers, response);
     http
 }

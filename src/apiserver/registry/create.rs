@@ -19,6 +19,7 @@ use super::super::server::{ApiServer, timer};
 use super::super::stage::{Call, Stage};
 use super::super::storage::Pending;
 use super::body;
+use super::charge::Charge;
 use super::event_ttl::LeaseJob;
 
 /// The longest name that may be made longer: `MaxGeneratedNameLength`.
@@ -90,6 +91,24 @@ impl ApiServer {
         };
         resource.name = Arc::from(object.name());
         call.stage(ctx, Stage::ValidatingAdmission);
+        let now = ctx.unix_micros();
+        let charges = match self.validate_create(&object, now, &mut call.verdicts) {
+            Ok(charges) => charges,
+            Err(status) => return self.respond(ctx, call, Err(status)),
+        };
+        let charge = Charge::of_new(resource, object, generated, charges);
+        self.charge(ctx, call, charge);
+    }
+
+    /// Admission is through with a new object.
+    pub(super) fn admitted(
+        &mut self,
+        ctx: &mut Ctx<'_, Message>,
+        mut call: Call,
+        resource: Resource,
+        mut object: Object,
+        generated: Option<String>,
+    ) {
         call.stage(ctx, Stage::Registry);
         if let Err(status) = self.allocate(ctx.rng(), &mut object, None) {
             return self.respond(ctx, call, Err(status));

@@ -158,7 +158,7 @@ fn delete_namespace(options: &DeleteOptions, current: &Arc<Object>, now_unix_mic
     Decision::Put { object: Box::new(object), then_delete: false }
 }
 
-fn preconditions(info: &'static KindInfo, options: &DeleteOptions, current: &Object) -> Result<(), Status> {
+pub(super) fn preconditions(info: &'static KindInfo, options: &DeleteOptions, current: &Object) -> Result<(), Status> {
     if let Some(uid) = &options.uid
         && uid != current.uid()
     {

@@ -12,6 +12,7 @@ use crate::api::etcd::{Compare, EtcdError, EtcdRequest, EtcdResponse, Op, OpResp
 use crate::api::{Body, Kind, Message, Object, Status};
 use crate::sim::Ctx;
 
+use super::super::admission::resource_quota;
 use super::super::cache::stamp;
 use super::super::convert;
 use super::super::options::DeleteOptions;
@@ -21,8 +22,10 @@ use super::super::stage::{Call, Stage};
 use super::super::storage::Pending;
 use super::apply::Apply;
 use super::binding;
+use super::charge::Charge;
 use super::delete;
 use super::event_ttl::LeaseJob;
+use super::eviction;
 use super::patch::PatchFormat;
 use super::scale;
 use super::update;
@@ -48,8 +51,19 @@ pub enum Change {
     },
     /// A pod gets its node.
     Bind(Arc<Object>),
-    /// A pod is deleted politely.
-    Evict(DeleteOptions),
+    /// It is read, as etcd has it.
+    Look,
+    /// A budget lets this pod go.
+    Disrupt {
+        pod: Arc<str>,
+    },
+    /// A pod is marked as being evicted.
+    Mark(DeleteOptions),
+    /// A quota is charged with an object, less what it was before.
+    Charge {
+        object: Arc<Object>,
+        old: Option<Arc<Object>>,
+    },
 }
 
 /// A change of one object, on its way.
@@ -134,6 +148,10 @@ impl ApiServer {
                 self.answer(ctx, call, &mutation, Arc::new(*object), false);
             }
             Ok(Decision::Delete(last)) if mutation.dry_run => self.answer(ctx, call, &mutation, last, true),
+            Ok(Decision::Put { object, then_delete }) if self.uses_more(&mutation, &object, &current) => {
+                let charge = Charge::of_change(mutation, (object, then_delete), current);
+                self.charge(ctx, call, charge);
+            }
             Ok(Decision::Put { mut object, then_delete }) => {
                 object.meta_mut().resource_version = None;
                 let write = Write::Put { object: Arc::new(*object), then_delete };
@@ -179,8 +197,12 @@ impl ApiServer {
                 self.decide_update(ctx, call, &scale::parent(resource), object, current)
             }
             Change::Bind(binding) => binding::bound(binding, current, ctx.unix_micros()),
-            Change::Delete(options) | Change::Evict(options) => {
-                delete::decide(resource, options, current, ctx.unix_micros())
+            Change::Delete(options) => delete::decide(resource, options, current, ctx.unix_micros()),
+            Change::Look => Ok(Decision::Keep(current.clone())),
+            Change::Disrupt { pod } => eviction::disrupted(current, pod, ctx.unix_micros()),
+            Change::Mark(options) => eviction::marked(current, options, ctx.unix_micros()),
+            Change::Charge { object, old } => {
+                resource_quota::charged(current, object, old.as_deref(), ctx.unix_micros())
             }
         }
     }
@@ -269,12 +291,15 @@ impl ApiServer {
     fn answer(&mut self, ctx: &mut Ctx<'_, Message>, call: Call, mutation: &Mutation, object: Arc<Object>, gone: bool) {
         let resource = &mutation.resource;
         let (code, body) = match &mutation.change {
-            Change::Update(_) | Change::Patch { .. } | Change::Apply(_) => {
-                (200, Body::Object(convert::served(resource.kind, &object)))
-            }
+            Change::Update(_)
+            | Change::Patch { .. }
+            | Change::Apply(_)
+            | Change::Look
+            | Change::Charge { .. }
+            | Change::Disrupt { .. }
+            | Change::Mark(_) => (200, Body::Object(convert::served(resource.kind, &object))),
             Change::Scale(_) | Change::ScalePatch { .. } => (200, Body::Json(Arc::new(scale::scale_of(&object)))),
             Change::Bind(_) => (201, delete::success(None)),
-            Change::Evict(_) => (201, delete::success(None)),
             Change::Delete(options) => delete::answer(resource, options, &object, gone),
         };
         self.respond(ctx, call, Ok((code, body)));

@@ -1,5 +1,7 @@
 //! A world of etcd, the API server and a client that asks what a test tells it to.
 
+mod admission;
+mod evictions;
 mod harness;
 
 mod apply;

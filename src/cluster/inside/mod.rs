@@ -156,7 +156,7 @@ pub struct Plain {
 pub enum Inside {
     ApiServer(ApiServerInside),
     Etcd(EtcdInside),
-    Scheduler(SchedulerInside),
+    Scheduler(Box<SchedulerInside>),
     ControllerManager(ControllerManagerInside),
     /// A kubelet, a container runtime or a pod.
     Plain(Plain),
@@ -172,7 +172,7 @@ impl Session {
         match place {
             Place::ApiServer => Inside::ApiServer(apiserver::inside(&within, look)),
             Place::Etcd => Inside::Etcd(etcd::inside(&within, look)),
-            Place::Scheduler => Inside::Scheduler(scheduler::inside(&within, look)),
+            Place::Scheduler => Inside::Scheduler(Box::new(scheduler::inside(&within, look))),
             Place::ControllerManager => Inside::ControllerManager(controller_manager::inside(&within, look)),
             Place::Kubelet(node) => kubelet::inside(&within, node).map_or(Inside::Gone, Inside::Plain),
             Place::Runtime(node) => runtime::inside(&within, node).map_or(Inside::Gone, Inside::Plain),

@@ -165,11 +165,13 @@ fn the_pipeline_shows_what_each_stage_said_of_a_request() {
         said,
         [
             "NamespaceLifecycle: admits it",
+            "LimitRanger: admits it",
             "ServiceAccount: admits it with changes",
             "Priority: admits it with changes",
             "DefaultTolerationSeconds: admits it with changes",
             "DefaultStorageClass: not concerned",
             "StorageObjectInUseProtection: not concerned",
+            "ResourceQuota: not concerned",
         ]
     );
     assert_eq!(stage("authentication").said[0].0, "kubernetes-admin");
@@ -245,7 +247,7 @@ fn a_controller_shows_its_plans_its_informers_and_its_queue() {
     let Inside::ControllerManager(inside) = session.inside(&Place::ControllerManager, &Look::default()) else {
         panic!("no manager")
     };
-    assert_eq!((inside.chosen, inside.controllers.len()), ("deployment-controller", 25));
+    assert_eq!((inside.chosen, inside.controllers.len()), ("deployment-controller", 27));
     let first = inside.plans.last().expect("it planned");
     assert!(first.key == "default/web" && first.asked.starts_with("WATCH deployments ADDED"), "{first:?}");
     assert!(

@@ -63,9 +63,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("create cronjob", "no jobs in this cluster yet"),
     ("create ingress", "no ingress in this cluster yet"),
     ("create job", "no jobs in this cluster yet"),
-    ("create pdb", "no disruption budgets in this cluster yet"),
-    ("create priorityclass", "no priority classes in this cluster yet"),
-    ("create quota", "no quotas in this cluster yet"),
     ("create role", "no RBAC in this cluster yet"),
     ("create token", "tokens are not shown in the page"),
     ("edit", "needs an editor"),
@@ -171,7 +168,7 @@ fn messages(file: &str, ran: usize, skipped: usize) {
 
 #[test]
 fn messages_of_apply_create_and_delete() {
-    messages("messages-apply-create-delete", 33, 8);
+    messages("messages-apply-create-delete", 34, 7);
 }
 
 #[test]
@@ -196,7 +193,7 @@ fn messages_of_scale_and_rollout() {
 
 #[test]
 fn dry_runs_print_what_would_be_created() {
-    messages("dry-run-output", 4, 6);
+    messages("dry-run-output", 7, 3);
 }
 
 /// Column names that only `-o wide` shows, by kind.

@@ -1,6 +1,6 @@
 //! `kubectl drain`.
 //!
-//! Mirrors k8s.io/kubectl/pkg/drain. Leaves out: `--pod-selector`, draining several nodes' pods at once.
+//! Mirrors k8s.io/kubectl/pkg/drain. Leaves out: looking whether the DaemonSet of a pod is still there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::api::http::{Body, Method};
+use crate::api::selectors::LabelSelector;
 use crate::api::{Reason, Request};
 
 use super::super::builder::{CHUNK, Info, SELECT_FLAGS, items, text_at, value};
 use super::super::changes::{DRY_RUN, DryRun, dry_run};
-use super::super::errors::{Failure, Stop, attempt};
+use super::super::errors::{Failure, Stop, attempt, fail};
 use super::super::flags::{Args, Flag, Takes, flag};
 use super::super::io::Io;
 use super::{PLAIN, Verb, cordon};
@@ -52,6 +53,9 @@ const MIRROR: &str = "kubernetes.io/config.mirror";
 
 fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
     let dry = dry_run(args)?;
+    if LabelSelector::parse(args.text_or_empty("pod-selector")).is_err() {
+        return fail("--pod-selector=<pod_selector> must be a valid label selector");
+    }
     let (nodes, failures) = cordon::nodes(io, args)?;
     if !failures.is_empty() {
         return Err(Failure::Many(failures).into());
@@ -102,33 +106,33 @@ struct Sorted {
 }
 
 fn drain(io: &mut Io<'_, '_>, args: &Args, dry: DryRun, node: &Info) -> Result<(), Stop> {
-    let selector = format!("spec.nodeName={}", node.name);
-    let response = io.ask(|| {
-        Request::new(Method::Get, "/api/v1/pods").with("fieldSelector", selector.as_str()).with("limit", CHUNK)
-    })?;
-    let sorted = sort(args, items(&response));
+    let sorted = sort(io, args, &node.name)?;
     if !sorted.errors.is_empty() {
         return Err(Failure::Text(grouped(&sorted.errors, "cannot delete ")).into());
     }
     if !sorted.warnings.is_empty() {
         io.err(format!("Warning: {}\n", grouped(&sorted.warnings, "")));
     }
-    let started = io.now();
-    let deadline = args.micros("timeout").map(|timeout| started + timeout);
-    for pod in &sorted.evict {
-        io.out(format!("evicting pod {}{}\n", full_name(pod), suffix(dry)));
-    }
     if dry.client {
+        for pod in &sorted.evict {
+            io.out(format!("evicting pod {}{}\n", full_name(pod), suffix(dry)));
+        }
         return Ok(());
     }
-    for pod in &sorted.evict {
-        evict(io, args, dry, node, pod, deadline)?;
+    let started = io.now();
+    let deadline = args.micros("timeout").map(|timeout| started + timeout);
+    let course = Course { args, dry, deletes: args.is("disable-eviction"), deadline };
+    let Err(failure) = attempt(remove(io, course, &sorted.evict))? else { return Ok(()) };
+    let pending = sort(io, args, &node.name)?.evict;
+    if !pending.is_empty() {
+        io.err(format!(
+            "There are pending pods in node \"{}\" when an error occurred: {}\n",
+            node.name,
+            failure.plain()
+        ));
+        pending.iter().for_each(|pod| io.err(format!("pod/{}\n", text_at(pod, "/metadata/name"))));
     }
-    for pod in &sorted.evict {
-        wait_gone(io, pod, deadline)?;
-        io.out(format!("pod/{} evicted\n", text_at(pod, "/metadata/name")));
-    }
-    Ok(())
+    Err(failure.into())
 }
 
 fn full_name(pod: &Value) -> String {
@@ -147,8 +151,20 @@ fn grouped(list: &[(&'static str, String)], prefix: &str) -> String {
     texts.join("; ")
 }
 
-/// The filters of `drain`, in upstream's order: daemon sets, mirror pods, local storage, no controller.
-fn sort(args: &Args, pods: Vec<Arc<Value>>) -> Sorted {
+/// The pods of a node through the filters of `drain`, in upstream's order: daemon sets, mirror pods, local storage,
+/// no controller.
+fn sort(io: &mut Io<'_, '_>, args: &Args, node: &str) -> Result<Sorted, Stop> {
+    let selector = format!("spec.nodeName={node}");
+    let labels = args.text_or_empty("pod-selector");
+    let response = io.ask(|| {
+        let request = Request::new(Method::Get, "/api/v1/pods");
+        let request = request.with("fieldSelector", selector.as_str()).with("limit", CHUNK);
+        if labels.is_empty() { request } else { request.with("labelSelector", labels) }
+    })?;
+    Ok(filtered(args, items(&response)))
+}
+
+fn filtered(args: &Args, pods: Vec<Arc<Value>>) -> Sorted {
     let mut sorted = Sorted { evict: Vec::new(), warnings: Vec::new(), errors: Vec::new() };
     for pod in pods {
         let name = full_name(&pod);
@@ -188,74 +204,163 @@ fn sort(args: &Args, pods: Vec<Arc<Value>>) -> Sorted {
     sorted
 }
 
-fn evict(
-    io: &mut Io<'_, '_>,
-    args: &Args,
+/// What is to be done about a pod next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Evict,
+    /// It is looked for until it is gone.
+    Await,
+}
+
+/// A pod on its way, with when its next step is due.
+#[derive(Clone)]
+struct Going {
+    pod: Arc<Value>,
+    step: Step,
+    due: i64,
+}
+
+/// The pods still on their way, and what went wrong with others.
+#[derive(Clone, Default)]
+struct State {
+    going: Vec<Going>,
+    failures: Vec<String>,
+}
+
+/// How a drain is done.
+#[derive(Clone, Copy)]
+struct Course<'a> {
+    args: &'a Args,
     dry: DryRun,
-    node: &Info,
-    pod: &Value,
+    /// `--disable-eviction`: pods are deleted.
+    deletes: bool,
     deadline: Option<i64>,
-) -> Result<(), Stop> {
-    let (namespace, name) = (text_at(pod, "/metadata/namespace"), text_at(pod, "/metadata/name"));
-    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/eviction");
-    loop {
-        let sent = io.ask(|| {
-            let mut options = json!({});
-            if let Some(grace) = args.int("grace-period").filter(|grace| *grace >= 0) {
-                options["gracePeriodSeconds"] = json!(grace);
+}
+
+impl Course<'_> {
+    fn late(&self, now: i64) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
+    }
+
+    fn timed_out(&self) -> String {
+        format!("global timeout reached: {}", self.args.text_or_empty("timeout"))
+    }
+
+    fn options(&self) -> Value {
+        let grace = self.args.int("grace-period").filter(|grace| *grace >= 0);
+        grace.map_or_else(|| json!({}), |grace| json!({"gracePeriodSeconds": grace}))
+    }
+}
+
+/// `DeleteOrEvictPods`: every pod goes its own way, each in turn as it is due.
+fn remove(io: &mut Io<'_, '_>, course: Course<'_>, pods: &[Arc<Value>]) -> Result<(), Stop> {
+    let started = io.now();
+    let going = pods.iter().map(|pod| Going { pod: pod.clone(), step: Step::Evict, due: started }).collect();
+    let mut state = io.enter(State { going, failures: Vec::new() });
+    while let Some(next) = (0..state.going.len()).min_by_key(|index| state.going[*index].due) {
+        let mut own = state.going.remove(next);
+        let now = io.now();
+        if own.due > now {
+            io.sleep(Duration::from_micros(u64::try_from(own.due - now).unwrap_or(0)))?;
+        }
+        let outcome = match own.step {
+            Step::Evict => evict(io, course, &own.pod),
+            Step::Await => look_for(io, course, &own.pod),
+        };
+        match outcome? {
+            Ok(None) => {}
+            Ok(Some((step, after))) => {
+                own.step = step;
+                own.due = io.now() + after.as_micros() as i64;
+                state.going.push(own);
             }
+            Err(why) if course.deletes => return Err(Failure::Text(why).into()),
+            Err(why) => state.failures.push(why),
+        }
+        io.save(&state);
+    }
+    match state.failures.as_slice() {
+        [] => Ok(()),
+        [one] => Err(Failure::Text(one.clone()).into()),
+        // `utilerrors.NewAggregate` of several.
+        many => Err(Failure::Text(format!("[{}]", many.join(", "))).into()),
+    }
+}
+
+/// The next step and when, nothing where the pod is done with, or why it failed.
+type Outcome = Result<Option<(Step, Duration)>, String>;
+
+fn evict(io: &mut Io<'_, '_>, course: Course<'_>, pod: &Value) -> Result<Outcome, Stop> {
+    let (namespace, name) = (text_at(pod, "/metadata/namespace"), text_at(pod, "/metadata/name"));
+    if !course.deletes {
+        io.out(format!("evicting pod {namespace}/{name}{}\n", suffix(course.dry)));
+    }
+    let subject = format!("error when evicting pods/\"{name}\" -n \"{namespace}\"");
+    let now = io.now();
+    if course.late(now) && !course.deletes {
+        return Ok(Err(format!("{subject}: {}", course.timed_out())));
+    }
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
+    let sent = io.ask(|| {
+        let request = if course.deletes {
+            Request::new(Method::Delete, path.as_str()).body(Body::Json(course.options().into()))
+        } else {
             let eviction = json!({
                 "apiVersion": "policy/v1",
                 "kind": "Eviction",
                 "metadata": {"name": name, "namespace": namespace},
-                "deleteOptions": options,
+                "deleteOptions": course.options(),
             });
-            dry.mark(Request::new(Method::Post, path.as_str()).body(Body::Json(eviction.into())))
-        });
-        let failure = match attempt(sent)? {
-            Ok(_) => return Ok(()),
-            Err(failure) if failure.is_not_found() => return Ok(()),
-            Err(failure) => failure,
+            Request::new(Method::Post, format!("{path}/eviction")).body(Body::Json(eviction.into()))
         };
-        let subject = format!("error when evicting pods/\"{name}\" -n \"{namespace}\"");
-        if !failure.has_reason(Reason::TooManyRequests) {
-            return Err(Failure::Text(format!("{subject}: {}", failure.plain())).into());
+        course.dry.mark(request)
+    });
+    Ok(match attempt(sent)? {
+        Ok(_) if course.dry.server => Ok(None),
+        Ok(_) => Ok(Some((Step::Await, Duration::ZERO))),
+        Err(failure) if failure.is_not_found() && course.deletes => Ok(Some((Step::Await, Duration::ZERO))),
+        Err(failure) if failure.is_not_found() => Ok(None),
+        Err(failure) if course.deletes => Err(failure.plain()),
+        Err(failure) if failure.has_reason(Reason::TooManyRequests) => {
+            io.err(format!("{subject} (will retry after 5s): {}\n", failure.plain()));
+            Ok(Some((Step::Evict, RETRY)))
         }
-        io.err(format!("{subject} (will retry after 5s): {}\n", failure.plain()));
-        io.sleep(RETRY)?;
-        io.out(format!("evicting pod {namespace}/{name}\n"));
-        let now = io.now();
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            let timeout = args.text_or_empty("timeout");
-            let text = format!("{subject}: global timeout reached: {timeout}");
-            io.err(format!(
-                "There are pending pods in node \"{}\" when an error occurred: {text}\npod/{name}\n",
-                node.name
-            ));
-            return Err(Failure::Text(text).into());
-        }
-    }
+        Err(failure) => Err(format!("{subject}: {}", failure.plain())),
+    })
 }
 
-fn wait_gone(io: &mut Io<'_, '_>, pod: &Value, deadline: Option<i64>) -> Result<(), Stop> {
+/// `shouldSkipPod`.
+fn given_up(io: &mut Io<'_, '_>, args: &Args, pod: &Value) -> bool {
+    let seconds = args.int("skip-wait-for-delete-timeout").unwrap_or(0);
+    let since = text_at(pod, "/metadata/deletionTimestamp").parse::<jiff::Timestamp>();
+    let (Ok(since), true) = (since, seconds > 0) else { return false };
+    io.now() - since.as_microsecond() > seconds * 1_000_000
+}
+
+fn look_for(io: &mut Io<'_, '_>, course: Course<'_>, pod: &Value) -> Result<Outcome, Stop> {
     let (namespace, name) = (text_at(pod, "/metadata/namespace"), text_at(pod, "/metadata/name"));
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
-    loop {
-        match attempt(io.ask(|| Request::new(Method::Get, path.as_str())))? {
-            Ok(response) if text_at(&value(&response), "/metadata/uid") != text_at(pod, "/metadata/uid") => {
-                return Ok(());
+    let failed = |why: String| match course.deletes {
+        true => why,
+        false => format!("error when waiting for pod \"{name}\" in namespace \"{namespace}\" to terminate: {why}"),
+    };
+    let gone = match attempt(io.ask(|| Request::new(Method::Get, path.as_str())))? {
+        Ok(response) => {
+            let live = value(&response);
+            if given_up(io, course.args, &live) {
+                let seconds = course.args.int("skip-wait-for-delete-timeout").unwrap_or(0);
+                io.out(format!("pod \"{name}\" has DeletionTimestamp older than {seconds} seconds, skipping\n"));
+                return Ok(Ok(None));
             }
-            Ok(_) => {}
-            Err(failure) if failure.is_not_found() => return Ok(()),
-            Err(failure) => return Err(failure.into()),
+            text_at(&live, "/metadata/uid") != text_at(pod, "/metadata/uid")
         }
-        let now = io.now();
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            let text = format!(
-                "error when waiting for pod \"{name}\" in namespace \"{namespace}\" to terminate: global timeout reached"
-            );
-            return Err(Failure::Text(text).into());
-        }
-        io.sleep(POLL)?;
+        Err(failure) if failure.is_not_found() => true,
+        Err(failure) => return Ok(Err(failed(failure.plain()))),
+    };
+    if gone {
+        io.out(format!("pod/{name} {}\n", if course.deletes { "deleted" } else { "evicted" }));
+        return Ok(Ok(None));
     }
+    let now = io.now();
+    Ok(if course.late(now) { Err(failed(course.timed_out())) } else { Ok(Some((Step::Await, POLL))) })
 }

@@ -23,6 +23,7 @@ mod run;
 mod scale;
 mod set;
 mod taint;
+mod top;
 mod uncordon;
 mod version;
 mod wait;
@@ -87,6 +88,7 @@ pub static VERBS: &[&Verb] = &[
     &scale::VERB,
     &set::VERB,
     &taint::VERB,
+    &top::VERB,
     &uncordon::VERB,
     &version::VERB,
     &wait::VERB,

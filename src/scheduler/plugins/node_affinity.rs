@@ -137,7 +137,7 @@ impl Plugin for NodeAffinity {
             return Some(format!("kubectl label node {} {}", node.name, missing.join(" ")));
         }
         let terms = required(affinity(pod)?)?.node_selector_terms.iter();
-        let terms: Vec<String> = terms.map(|term| term_text(term)).filter(|text| !text.is_empty()).collect();
+        let terms: Vec<String> = terms.map(term_text).filter(|text| !text.is_empty()).collect();
         (!terms.is_empty()).then(|| format!("labels on it with {}", terms.join(", or ")))
     }
 

@@ -4,6 +4,7 @@
 //! `--raw`, secrets of docker-registry and tls.
 
 mod batch;
+mod bounds;
 mod generators;
 mod service;
 
@@ -34,6 +35,9 @@ pub const VERB: Verb = Verb {
         &generators::DEPLOYMENT,
         &batch::JOB,
         &generators::NAMESPACE,
+        &bounds::BUDGET,
+        &bounds::PRIORITY_CLASS,
+        &bounds::QUOTA,
         &generators::SECRET,
         &service::SERVICE,
         &generators::SERVICE_ACCOUNT,
@@ -123,6 +127,9 @@ fn prefix(plural: &str, service: &str) -> Option<String> {
         "cronjobs" => "cronjob:",
         "deployments" => "deployment:",
         "jobs" => "job:",
+        "poddisruptionbudgets" => "poddisruptionbudgets:",
+        "priorityclasses" => "priorityclass:",
+        "resourcequotas" => "quota:",
         "secrets" => "secret",
         "serviceaccounts" => "serviceaccount:",
         "services" => return Some(format!("failed to create {service} service: ")),
