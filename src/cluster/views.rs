@@ -23,8 +23,8 @@ use super::world::World;
 /// The name of the fact that tells whether one of several leads.
 pub const LEADERSHIP: &str = "leadership";
 
-/// Up to so many processes, those of three nodes, the runtimes say what they hold.
-const PROCESSES_FEW: usize = 12;
+/// Up to so many processes, those of three nodes and of three machines of the control plane, the runtimes say what they hold.
+const PROCESSES_FEW: usize = 17;
 
 /// The parts of a snapshot that change only when something stored does, kept between frames.
 #[derive(Clone, Debug, Default)]

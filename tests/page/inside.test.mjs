@@ -102,7 +102,7 @@ test("another weight and another request show another decision, and may become t
   await page.keyboard.press("Control+A");
   await page.keyboard.type("50");
   await reads(section.getByRole("status"), /It would fit nowhere: 0\/3 nodes are available: /);
-  await reads(section.getByRole("table"), /node-aInsufficient|node-afits/);
+  await reads(section.getByRole("table"), /node-a\s*fits\s*chosen\s*Insufficient cpu/);
   await page.keyboard.press("Control+A");
   await page.keyboard.type("none");
   await reads(section.getByRole("status"), /"none" is no quantity/);
