@@ -168,6 +168,7 @@ fn request(message: &MessageView) -> Option<Caption> {
             let node = target_node(&message.body).unwrap_or_default();
             start.say("binds ").bold(short(name)).say(format!(" to {node}.")).done()
         }
+        ("POST", "pods", "eviction") => start.say("asks to evict the pod ").bold(short(name)).say(".").done(),
         ("POST" | "PATCH", "events", _) => None,
         ("POST", "pods", "") => start.say("creates a pod.").done().map(|caption| with_name(caption, object)),
         ("POST", "serviceaccounts", "token") => start.say("asks for a token for ").bold(name).say(".").done(),
@@ -226,6 +227,10 @@ fn response(message: &MessageView) -> Option<Caption> {
         ("POST", "pods", "binding") => {
             Sentence::new("The binding of ").bold(short(name)).say(" is stored. Its watchers hear of it next.").done()
         }
+        ("POST", "pods", "eviction") => Sentence::new("The eviction of ")
+            .bold(short(name))
+            .say(" is granted: no budget forbids it, and the pod is being deleted.")
+            .done(),
         ("POST", "events", _) | ("GET", ..) => None,
         ("POST", _, "") => {
             let name = name_in(&message.body)?;
@@ -246,16 +251,30 @@ fn response(message: &MessageView) -> Option<Caption> {
 fn refusal(message: &MessageView) -> Option<Caption> {
     let code = message.code?;
     let path = message.path.as_deref().unwrap_or_default();
-    let (resource, name, _) = parts(path);
-    let reason = match &message.body {
-        BodyView::Json(value) => value.get("message").and_then(|text| text.as_str()).unwrap_or_default().to_owned(),
+    let (resource, name, subresource) = parts(path);
+    let said = |pointer: &str| match &message.body {
+        BodyView::Json(value) => value.pointer(pointer).and_then(|text| text.as_str()).unwrap_or_default().to_owned(),
         _ => String::new(),
     };
+    let reason = said("/message");
     match (code, message.method) {
         (404, Some("GET")) => {
             Sentence::new(format!("There is no {} ", noun(resource))).bold(short(name)).say(" yet.").done()
         }
         (409, _) => Sentence::new("The API server refuses with 409: ").say(reason).done(),
+        (429, Some("POST")) if subresource == "eviction" && said("/details/causes/0/reason") == "DisruptionBudget" => {
+            let cause = said("/details/causes/0/message");
+            Sentence(Vec::new())
+                .bold(short(name))
+                .say(format!(" may not be evicted: {}. ", cause.trim_end_matches('.')))
+                .say("It may once another pod of the budget is ready, or the budget asks for fewer.")
+                .done()
+        }
+        (403, _) if reason.contains("exceeded quota") => {
+            Sentence::new(format!("The API server refuses with 403: {reason}. "))
+                .say("There is room once something that the quota counts is deleted, or the quota grows.")
+                .done()
+        }
         _ => Sentence::new(format!("The API server refuses with {code}: ")).say(reason).done(),
     }
 }
@@ -361,7 +380,11 @@ pub fn quiet(micros: f64, whole: bool) -> Caption {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::cluster::{Config, Session};
+    use crate::sim::Record;
 
     #[test]
     fn paths_give_their_parts() {
@@ -379,6 +402,43 @@ mod tests {
         assert_eq!(act("kubectl apply -f -").text(), "kubectl apply -f -");
         assert_eq!(act("cut a from b").text(), "Cut a from b.");
         assert_eq!(act("stop kube-apiserver").text(), "kube-apiserver is stopped.");
+    }
+
+    /// The sentences of everything that was sent, in order.
+    fn told(yaml: &str, lines: &[&str]) -> Vec<String> {
+        let mut session = Session::ready(Config::default());
+        session.kubectl("kubectl apply -f -", yaml, Duration::from_secs(30));
+        session.run_until(session.now() + Duration::from_secs(20));
+        for line in lines {
+            session.kubectl(line, "", Duration::from_secs(60));
+        }
+        let trace = session.world().kernel().trace().clone();
+        let sent = trace.since(0).filter_map(|record| match record {
+            Record::Sent(envelope) => Some(envelope.id),
+            _ => None,
+        });
+        sent.filter_map(|id| Some(sentence(&session.message(id)?)?.text())).collect()
+    }
+
+    #[test]
+    fn a_drain_that_a_budget_blocks_says_what_would_help() {
+        let budget = "apiVersion: v1\nkind: Pod\nmetadata: {name: one, labels: {app: one}}\nspec: {nodeName: node-a, containers: [{name: one, image: nginx}]}\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: keep}\nspec: {minAvailable: 1, selector: {matchLabels: {app: one}}}\n";
+        let told = told(
+            budget,
+            &["kubectl drain node-a --force --timeout=8s", "kubectl delete pdb keep", "kubectl drain node-a --force"],
+        );
+        let blocked = "one may not be evicted: The disruption budget keep needs 1 healthy pods and has 1 currently. It may once another pod of the budget is ready, or the budget asks for fewer.";
+        assert_eq!(told.iter().filter(|sentence| *sentence == blocked).count(), 2, "at once and after 5 s: {told:#?}");
+        let granted = "The eviction of one is granted: no budget forbids it, and the pod is being deleted.";
+        assert_eq!(told.iter().filter(|sentence| *sentence == granted).count(), 1);
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_says_what_would_help() {
+        let quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: few}\nspec: {hard: {pods: 1}}\n";
+        let told = told(quota, &["kubectl run one --image=nginx", "kubectl run two --image=nginx"]);
+        let refused = "The API server refuses with 403: pods \"two\" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1. There is room once something that the quota counts is deleted, or the quota grows.";
+        assert!(told.iter().any(|sentence| sentence == refused), "{told:#?}");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub const EXAMPLES: &[Example] = examples![
     "everywhere",
     "indexed",
     "every-minute",
+    "claim",
+    "budget",
     "crash",
     "image",
     "mixed",
