@@ -33,6 +33,10 @@ pub struct Invariants {
     given: BTreeMap<String, String>,
     /// Where volumes are attached, by the attachment's key: volume and node.
     attached: BTreeMap<String, (String, String)>,
+    /// What each budget last allowed, and the pods it was told are evicted, by key.
+    budgets: BTreeMap<String, (i32, BTreeSet<String>)>,
+    /// How many evictions budgets granted.
+    pub evictions: usize,
     /// The pods of Jobs that are not over, by the Job's uid.
     active: BTreeMap<String, BTreeSet<String>>,
     /// What Jobs may run at once, by uid.
@@ -89,6 +93,7 @@ impl Invariants {
             self.taken.remove(&key);
             self.versions.remove(&key);
             self.attached.remove(&key);
+            self.budgets.remove(&key);
             if let Object::Node(_) = &*event.kv.value {
                 self.allocatable.remove(event.kv.value.name());
             }
@@ -113,6 +118,14 @@ impl Invariants {
             Object::Node(node) => {
                 self.allocatable.insert(kv.value.name().to_owned(), node_has(node));
             }
+            Object::PodDisruptionBudget(budget) => {
+                let status = budget.status.clone().unwrap_or_default();
+                self.budget(
+                    &kv.key,
+                    status.disruptions_allowed.unwrap_or(0),
+                    status.disrupted_pods.into_iter().flatten(),
+                );
+            }
             Object::PersistentVolumeClaim(claim) => {
                 let volume = claim.spec.as_ref().and_then(|spec| spec.volume_name.clone()).unwrap_or_default();
                 self.give(kv, volume);
@@ -129,6 +142,22 @@ impl Invariants {
             }
             _ => {}
         }
+    }
+
+    /// Whoever is evicted was allowed for before: only an eviction adds to the disrupted pods.
+    fn budget<T>(&mut self, key: &str, allowed: i32, disrupted: impl Iterator<Item = (String, T)>) {
+        assert!(allowed >= 0, "{key} allows {allowed} disruptions");
+        let disrupted: BTreeSet<String> = disrupted.map(|(pod, _)| pod).collect();
+        if let Some((before, known)) = self.budgets.get(key) {
+            let evicted = disrupted.difference(known).count();
+            self.evictions += evicted;
+            let limit = usize::try_from(*before).unwrap_or(0);
+            assert!(evicted <= limit, "{key} allowed {before} disruptions, and {evicted} more pods are evicted");
+            if evicted > 0 {
+                assert_eq!(allowed, before - evicted as i32, "{key} was not charged for what it granted");
+            }
+        }
+        self.budgets.insert(key.to_owned(), (allowed, disrupted));
     }
 
     /// Claims and volumes are bound once.

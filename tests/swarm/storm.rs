@@ -117,7 +117,7 @@ impl Storm {
     /// Lets it rage.
     pub fn rage(&mut self) {
         for _ in 0..ACTS {
-            match self.random.below(if self.two { 22 } else { 16 }) {
+            match self.random.below(if self.two { 25 } else { 16 }) {
                 0..=3 => self.apply_deployment(),
                 4 => self.scale(),
                 5 => self.delete(),
@@ -131,6 +131,7 @@ impl Storm {
                 18 => self.create_job(),
                 19..=20 => self.freeze(),
                 21 => self.thaw_all(),
+                22..=24 => self.drain(),
                 _ => self.fault(),
             }
             let length = Duration::from_millis(100 + self.random.below(20_000));
@@ -164,6 +165,26 @@ impl Storm {
              }}\n    spec: {{ accessModes: [ReadWriteOnce], resources: {{ requests: {{ storage: 1Gi }} }} }}\n"
         );
         self.type_line("apply -f -".to_owned(), manifest);
+    }
+
+    /// Guards a Deployment by a budget and drains a node, which takes more than one try.
+    fn drain(&mut self) {
+        let (name, _) = *self.pick(&DEPLOYMENTS);
+        let (wanted, node) = (self.random.below(4), self.node());
+        let manifest = format!(
+            "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{ name: {name} }}\nspec:\n  \
+             minAvailable: {wanted}\n  selector: {{ matchLabels: {{ app: {name} }} }}\n"
+        );
+        self.type_line("apply -f -".to_owned(), manifest);
+        self.run(Duration::from_secs(1));
+        self.type_line(format!("drain {node} --force --ignore-daemonsets --timeout=20s"), String::new());
+        self.run(Duration::from_secs(21));
+        self.type_line(format!("uncordon {node}"), String::new());
+    }
+
+    /// How many evictions were granted.
+    pub fn evictions(&self) -> usize {
+        self.invariants.evictions
     }
 
     fn create_job(&mut self) {
