@@ -18,6 +18,8 @@ pub struct NodeInfo {
     pub name: Arc<str>,
     /// `None` while only its pods are known.
     object: Option<Arc<Object>>,
+    /// What is asked of every node for every pod, kept here: its object lies scattered about the memory.
+    near: Near,
     /// The pods on it, assumed ones included.
     pub pods: OrdMap<ObjectKey, Arc<PodInfo>>,
     /// Those of its pods that have a term of affinity or anti-affinity.
@@ -38,12 +40,36 @@ pub struct NodeInfo {
     pub images: Arc<OrdMap<Arc<str>, i64>>,
 }
 
+/// The labels that nearly every pod is spread by.
+const NEAR_LABELS: [&str; 2] = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"];
+
+/// A few facts of a node's object.
+#[derive(Clone, Debug, Default)]
+struct Near {
+    labels: [Option<Arc<str>>; NEAR_LABELS.len()],
+    unschedulable: bool,
+    tainted: bool,
+}
+
+impl Near {
+    fn of(node: &Node) -> Near {
+        let label = |key: &str| node.metadata.labels.as_ref()?.get(key).map(|value| Arc::from(value.as_str()));
+        let spec = node.spec.as_ref();
+        Near {
+            labels: NEAR_LABELS.map(label),
+            unschedulable: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
+            tainted: spec.and_then(|spec| spec.taints.as_ref()).is_some_and(|taints| !taints.is_empty()),
+        }
+    }
+}
+
 impl NodeInfo {
     /// A node of which only the name is known.
     pub fn new(name: &Arc<str>) -> Self {
         NodeInfo {
             name: name.clone(),
             object: None,
+            near: Near::default(),
             pods: OrdMap::new(),
             pods_with_affinity: OrdMap::new(),
             label_counts: OrdMap::new(),
@@ -78,11 +104,13 @@ impl NodeInfo {
             self.images = Arc::new(images);
         }
         self.object = Some(object.clone());
+        self.near = Near::of(self.node());
     }
 
     /// The node's object is gone; its pods may still be there.
     pub fn unset_node(&mut self) {
         self.object = None;
+        self.near = Near::default();
         self.allocatable = Resource::default();
         self.images = Arc::new(OrdMap::new());
     }
@@ -97,13 +125,24 @@ impl NodeInfo {
         self.object.as_ref().expect("the snapshot lists only nodes with an object").expect()
     }
 
+    /// `spec.unschedulable`: it is cordoned.
+    pub fn unschedulable(&self) -> bool {
+        self.near.unschedulable
+    }
+
     /// Its labels.
     pub fn label(&self, key: &str) -> Option<&str> {
+        if let Some(at) = NEAR_LABELS.iter().position(|near| *near == key) {
+            return self.near.labels[at].as_deref();
+        }
         self.node().metadata.labels.as_ref()?.get(key).map(String::as_str)
     }
 
     /// Its taints.
     pub fn taints(&self) -> &[Taint] {
+        if !self.near.tainted {
+            return &[];
+        }
         self.node().spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default()
     }
 

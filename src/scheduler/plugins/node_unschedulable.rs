@@ -42,7 +42,7 @@ impl Plugin for NodeUnschedulable {
     }
 
     fn filter(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Verdict {
-        if !cordoned(node.node()) || tolerates(tolerations(pod)) {
+        if !node.unschedulable() || tolerates(tolerations(pod)) {
             return Ok(());
         }
         Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, "node(s) were unschedulable"))
