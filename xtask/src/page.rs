@@ -12,13 +12,13 @@ use crate::{Result, output, root, run, step};
 pub const BUDGET_KIB: u64 = 700;
 
 /// What the application may weigh until it is within its budget: CI holds this line.
-const CEILING_KIB: u64 = 1_420;
+const CEILING_KIB: u64 = 1_600;
 
 /// What is fetched only once somebody writes: the editor and the schema it completes from.
 const EDITOR: [&str; 2] = ["editor.js", "schema.json"];
 
 /// What the editor's parts may weigh, brotli.
-const EDITOR_CEILING_KIB: u64 = 160;
+const EDITOR_CEILING_KIB: u64 = 165;
 
 /// Brotli sizes in KiB.
 #[derive(Clone, Copy, Debug, Default)]
