@@ -106,6 +106,7 @@ test("another weight and another request show another decision, and may become t
   await page.keyboard.press("Control+A");
   await page.keyboard.type("none");
   await reads(section.getByRole("status"), /"none" is no quantity/);
+  assert.equal(await cpu.inputValue(), "none", "an answer takes nothing back that was typed meanwhile");
   await section.getByRole("button", { name: "As it was" }).click();
   await eventually(() => section.getByRole("table").count(), 0);
   const weight = section.getByLabel("TaintToleration");

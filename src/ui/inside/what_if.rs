@@ -16,6 +16,45 @@ const RIGHT: i64 = 296;
 const TOP: i64 = 14;
 const FLOOR: i64 = 76;
 
+#[derive(Properties, PartialEq)]
+struct FieldProps {
+    value: String,
+    /// Whether it takes whole numbers only.
+    #[prop_or_default]
+    number: bool,
+    on_text: Callback<String>,
+}
+
+/// A field that shows what is typed at once: the answer comes with a later frame, and must not take back what was
+/// typed meanwhile. What is set from outside counts once the reader is elsewhere.
+#[component(Field)]
+fn field(props: &FieldProps) -> Html {
+    let (text, node) = (use_state(|| props.value.clone()), use_node_ref());
+    {
+        let (text, node) = (text.clone(), node.clone());
+        use_effect_with(props.value.clone(), move |value| {
+            let focused = web_sys::window().and_then(|window| window.document()?.active_element());
+            let own = node.cast::<web_sys::Element>();
+            if own.is_none() || focused != own {
+                text.set(value.clone());
+            }
+        });
+    }
+    let oninput = {
+        let (text, on_text) = (text.clone(), props.on_text.clone());
+        Callback::from(move |event: InputEvent| {
+            let input: HtmlInputElement = event.target_unchecked_into();
+            text.set(input.value());
+            on_text.emit(input.value());
+        })
+    };
+    let value = (*text).clone();
+    match props.number {
+        true => html! { <input ref={node} type="number" min="0" max="100" step="1" {value} {oninput} /> },
+        false => html! { <input ref={node} type="text" {value} {oninput} autocomplete="off" spellcheck="false" /> },
+    }
+}
+
 /// The part of the level.
 pub fn what_if(inside: &WhatIfInside, look: &Look, on_ask: &Callback<Ask>) -> Html {
     let edited = look.what_if != Typed::default();
@@ -23,10 +62,9 @@ pub fn what_if(inside: &WhatIfInside, look: &Look, on_ask: &Callback<Ask>) -> Ht
     // The decision stays the one that is thought about, whatever the scheduler decides meanwhile.
     let typed = |change: fn(&mut Typed, &str, String), name: &'static str| {
         let (look, on_ask) = (look.clone(), on_ask.clone());
-        Callback::from(move |event: InputEvent| {
-            let input: HtmlInputElement = event.target_unchecked_into();
+        Callback::from(move |text: String| {
             let mut look = Look { chosen: Some(id), ..look.clone() };
-            change(&mut look.what_if, name, input.value());
+            change(&mut look.what_if, name, text);
             on_ask.emit(Ask::Look(look));
         })
     };
@@ -34,8 +72,7 @@ pub fn what_if(inside: &WhatIfInside, look: &Look, on_ask: &Callback<Ask>) -> Ht
         let value = look.what_if.weights.iter().find(|(plugin, _)| plugin == name);
         let value = value.map_or_else(|| weight.to_string(), |(_, text)| text.clone());
         html! {
-            <label key={*name}>{ *name }
-                <input type="number" min="0" max="100" step="1" {value} oninput={typed(set_weight, name)} /></label>
+            <label key={*name}>{ *name }<Field number=true {value} on_text={typed(set_weight, name)} /></label>
         }
     };
     let cpu = look.what_if.cpu.clone().unwrap_or_else(|| inside.cpu.clone());
@@ -54,8 +91,8 @@ pub fn what_if(inside: &WhatIfInside, look: &Look, on_ask: &Callback<Ask>) -> Ht
         <div class="whatif">
             <fieldset><legend>{ "Weights" }</legend>{ for inside.weights.iter().map(weight) }</fieldset>
             <fieldset><legend>{ "The pod asks for" }</legend>
-                <label>{ "cpu" }<input type="text" value={cpu} oninput={typed(set_cpu, "")} autocomplete="off" spellcheck="false" /></label>
-                <label>{ "memory" }<input type="text" value={memory} oninput={typed(set_memory, "")} autocomplete="off" spellcheck="false" /></label>
+                <label>{ "cpu" }<Field value={cpu} on_text={typed(set_cpu, "")} /></label>
+                <label>{ "memory" }<Field value={memory} on_text={typed(set_memory, "")} /></label>
             </fieldset>
             { for inside.room.iter().map(curve) }
         </div>
