@@ -104,7 +104,7 @@ test("another weight and another request show another decision, and may become t
   await reads(section.getByRole("status"), /It would fit nowhere: 0\/3 nodes are available: /);
   await reads(section.getByRole("table"), /node-a\s*fits\s*chosen\s*Insufficient cpu/);
   await page.keyboard.press("Control+A");
-  await page.keyboard.type("none");
+  await page.keyboard.type("none", { delay: 80 });
   await reads(section.getByRole("status"), /"none" is no quantity/);
   assert.equal(await cpu.inputValue(), "none", "an answer takes nothing back that was typed meanwhile");
   await section.getByRole("button", { name: "As it was" }).click();

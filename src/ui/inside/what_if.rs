@@ -88,9 +88,10 @@ pub fn what_if(inside: &WhatIfInside, look: &Look, on_ask: &Callback<Ask>) -> Ht
     let content = html! {
         <>
         <p class="dim">{ "The decision made again from what it was made from. The run goes on as it was." }</p>
+        // With keys: a curve that goes must not take the field that is being typed into with it.
         <div class="whatif">
-            <fieldset><legend>{ "Weights" }</legend>{ for inside.weights.iter().map(weight) }</fieldset>
-            <fieldset><legend>{ "The pod asks for" }</legend>
+            <fieldset key="weights"><legend>{ "Weights" }</legend>{ for inside.weights.iter().map(weight) }</fieldset>
+            <fieldset key="asks"><legend>{ "The pod asks for" }</legend>
                 <label>{ "cpu" }<Field value={cpu} on_text={typed(set_cpu, "")} /></label>
                 <label>{ "memory" }<Field value={memory} on_text={typed(set_memory, "")} /></label>
             </fieldset>
@@ -157,7 +158,7 @@ fn curve(room: &Room) -> Html {
     path.push_str(&format!("H{RIGHT}"));
     let asked = x(room.asked);
     html! {
-        <figure class="room">
+        <figure key={room.resource} class="room">
             <figcaption>{ "Nodes that fit, by " }<code>{ format!("requests.{}", room.resource) }</code></figcaption>
             <svg width={WIDE.to_string()} height={HIGH.to_string()} viewBox={format!("0 0 {WIDE} {HIGH}")} aria-hidden="true">
                 <path class="axis" d={format!("M{LEFT},{FLOOR}H{RIGHT}")} />
