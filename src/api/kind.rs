@@ -72,6 +72,10 @@ pub struct KindInfo {
     pub validate_update: fn(new: &Object, old: &Object) -> Vec<FieldError>,
     /// All findings on an update of `status`.
     pub validate_status: fn(new: &Object, old: &Object) -> Vec<FieldError>,
+    /// `AllowUnconditionalUpdate` of the strategy: an update need not say which version it replaces.
+    pub unconditional_update: bool,
+    /// `AllowCreateOnUpdate` of the strategy: an update of what is not there creates it.
+    pub creates_on_update: bool,
     /// What a `Warning` header says with every answer; empty unless the kind is deprecated.
     pub deprecation: &'static str,
     /// Table columns as the server prints them.
@@ -200,6 +204,8 @@ pub(super) const fn plain(id: Kind) -> KindInfo {
         validate: no_findings,
         validate_update: no_findings_update,
         validate_status: no_findings_update,
+        unconditional_update: true,
+        creates_on_update: false,
         deprecation: "",
         columns: &[NAME, AGE],
         row: name_row,

@@ -14,7 +14,7 @@ use super::kind::KindInfo;
 use super::object::{Kind, Object};
 use super::printers::persistentvolumeclaim::storage_class;
 use super::quantity::{Format, Quantity};
-use super::resources::{ResourceList, pod_limits, pod_requests, qos_class};
+use super::resources::{self, ResourceList, pod_limits, pod_requests, qos_class};
 use super::time;
 use super::validation::resource_names::{is_extended, is_huge_page, is_native};
 
@@ -43,7 +43,7 @@ pub type List = Option<BTreeMap<String, Text>>;
 
 /// A list as the API has it.
 pub fn read(list: &List) -> ResourceList {
-    list.iter().flatten().map(|(name, text)| (name.clone(), Quantity::of(text))).collect()
+    resources::list(list.as_ref())
 }
 
 /// A list for the API.

@@ -50,7 +50,8 @@ pub fn is_pod_level_resource(name: &str) -> bool {
 
 type Side = fn(&ResourceRequirements) -> Option<&BTreeMap<String, Text>>;
 
-fn list(texts: Option<&BTreeMap<String, Text>>) -> ResourceList {
+/// Amounts by name, as the API writes them.
+pub fn list(texts: Option<&BTreeMap<String, Text>>) -> ResourceList {
     texts.into_iter().flatten().map(|(name, text)| (name.clone(), Quantity::of(text))).collect()
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Mirrors component-helpers/storage/volume and ephemeral, and pkg/volume/util.
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, Volume};
+use k8s_openapi::api::core::v1::{
+    ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, Volume,
+};
 
-use super::ObjectMeta;
 use super::quantity::Quantity;
+use super::{Object, ObjectMeta};
 
 /// The claim's binding is done: what it is bound to is not looked for again.
 pub const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
@@ -34,6 +36,28 @@ pub fn annotation<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
 /// Sets an annotation.
 pub fn annotate(meta: &mut ObjectMeta, key: &str, value: &str) {
     meta.annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
+}
+
+/// The reference by which a volume knows its claim (`GetReference`).
+pub fn reference(claim: &Object) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("PersistentVolumeClaim".to_owned()),
+        name: Some(claim.name().to_owned()),
+        namespace: Some(claim.namespace().to_owned()),
+        uid: Some(claim.uid().to_owned()),
+        resource_version: claim.meta().resource_version.clone(),
+        field_path: None,
+    }
+}
+
+/// `IsVolumeBoundToClaim`: whether the volume is kept for this claim.
+pub fn is_bound_to(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool {
+    let Some(reference) = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref()) else { return false };
+    let uid = reference.uid.as_deref().unwrap_or_default();
+    reference.name == claim.metadata.name
+        && reference.namespace == claim.metadata.namespace
+        && (uid.is_empty() || Some(uid) == claim.metadata.uid.as_deref())
 }
 
 /// How much a claim asks for.

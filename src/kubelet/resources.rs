@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Container, PodSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 
 use crate::api::quantity::Quantity;
-use crate::api::resources::{ResourceList, pod_requests as requests_by_name};
+use crate::api::resources::{self, pod_requests as requests_by_name};
 
 /// Amounts of `cpu` (millicores) and `memory` (bytes).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,8 +30,7 @@ fn amounts<'a>(get: impl Fn(&str) -> Option<&'a Quantity>) -> Amounts {
 }
 
 fn side(list: Option<&std::collections::BTreeMap<String, Text>>) -> Amounts {
-    let list: ResourceList =
-        list.into_iter().flatten().map(|(name, text)| (name.clone(), Quantity::of(text))).collect();
+    let list = resources::list(list);
     amounts(|name| list.get(name))
 }
 

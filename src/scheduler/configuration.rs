@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::api::FieldError;
+use crate::api::decode::json_kind;
 use crate::api::duration;
 use crate::api::validation::Path;
 
@@ -49,19 +50,8 @@ pub(super) fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     value.get(name).filter(|value| !value.is_null())
 }
 
-fn type_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
 fn wrong(value: &Value, path: &Path, wanted: &str) -> String {
-    format!("json: cannot unmarshal {} into Go struct field {KIND}.{path} of type {wanted}", type_of(value))
+    format!("json: cannot unmarshal {} into Go struct field {KIND}.{path} of type {wanted}", json_kind(value))
 }
 
 /// The number of a field.

@@ -7,21 +7,21 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{
-    Node, ObjectReference, PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm,
-};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm};
 
 use crate::api::node_selector::Selector;
+use crate::api::printers::persistentvolumeclaim::storage_class;
+use crate::api::printers::storage::volume_class;
 use crate::api::quantity::Quantity;
 use crate::api::selectors::LabelSelector;
+use crate::api::volumes::{
+    BOUND_BY_CONTROLLER, SELECTED_NODE, annotate, is_bound_to, reference, volume_name, volume_phase,
+};
 use crate::api::{Object, Typed};
 use crate::sim::Order;
 
 use super::pod_info::PodInfo;
-use super::volumes::{
-    BOUND_BY_CONTROLLER, NO_PROVISIONER, SELECTED_NODE, Volumes, claim_class, is_bound, selected_node, volume_class,
-    volume_name,
-};
+use super::volumes::{NO_PROVISIONER, Volumes, is_bound, selected_node};
 
 /// `ErrReasonBindConflict`.
 pub const BIND_CONFLICT: &str = "node(s) didn't find available persistent volumes to bind";
@@ -75,7 +75,7 @@ pub fn pod_volume_claims(pod: &PodInfo, volumes: &Volumes) -> Result<PodVolumeCl
 
 /// `IsDelayBindingMode`.
 fn is_delayed(claim: &PersistentVolumeClaim, volumes: &Volumes) -> Result<bool, String> {
-    let name = claim_class(claim);
+    let name = storage_class(claim);
     let Some(class) = volumes.class(name).filter(|_| !name.is_empty()) else { return Ok(false) };
     let mode = class.volume_binding_mode.as_deref();
     mode.map(|mode| mode == "WaitForFirstConsumer")
@@ -136,7 +136,7 @@ pub fn find_pod_volumes(
 fn cannot_provision(claims: &[Arc<Object>], volumes: &Volumes, node: &Node) -> Result<Option<&'static str>, String> {
     for object in claims {
         let claim: &PersistentVolumeClaim = object.expect();
-        let name = claim_class(claim);
+        let name = storage_class(claim);
         if name.is_empty() {
             return Err(format!("no class for claim \"{}\"", object.key()));
         }
@@ -187,17 +187,6 @@ fn size(claim: &PersistentVolumeClaim) -> Option<Quantity> {
     storage(resources.requests.as_ref())
 }
 
-/// `IsVolumeBoundToClaim`.
-fn is_bound_to(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool {
-    let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-    reference.is_some_and(|reference| {
-        let uid = reference.uid.as_deref().unwrap_or_default();
-        reference.name == claim.metadata.name
-            && reference.namespace == claim.metadata.namespace
-            && (uid.is_empty() || Some(uid) == claim.metadata.uid.as_deref())
-    })
-}
-
 /// The smallest volume that a claim can have on a node, or the one that is meant for it (`FindMatchingVolume`).
 fn matching_volume<'a>(
     claim: &'a PersistentVolumeClaim,
@@ -206,7 +195,7 @@ fn matching_volume<'a>(
     taken: &dyn Fn(&Arc<Object>) -> bool,
 ) -> Option<&'a Arc<Object>> {
     let spec = claim.spec.as_ref()?;
-    let class = claim_class(claim);
+    let class = storage_class(claim);
     let selector = match &spec.selector {
         Some(selector) => Some(LabelSelector::from_meta(Some(selector)).ok()?),
         None => None,
@@ -232,7 +221,7 @@ fn matching_volume<'a>(
         if meant {
             return here.then_some(object);
         }
-        let available = volume.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Available");
+        let available = volume_phase(volume) == "Available";
         let labels = volume.metadata.labels.as_ref().unwrap_or(&none);
         let selected = selector.as_ref().is_none_or(|selector| selector.matches(labels));
         let wanted = spec.access_modes.as_deref().unwrap_or_default();
@@ -254,29 +243,18 @@ pub fn assumed(found: &PodVolumes, node: &str) -> Vec<Arc<Object>> {
         let mut bound: PersistentVolume = volume.expect::<PersistentVolume>().clone();
         let own: &PersistentVolumeClaim = claim.expect();
         let by_user = is_bound_to(&bound, own);
-        let reference = ObjectReference {
-            kind: Some("PersistentVolumeClaim".to_owned()),
-            api_version: Some("v1".to_owned()),
-            namespace: own.metadata.namespace.clone(),
-            name: own.metadata.name.clone(),
-            uid: own.metadata.uid.clone(),
-            resource_version: own.metadata.resource_version.clone(),
-            field_path: None,
-        };
         let spec = bound.spec.get_or_insert_default();
         if spec.claim_ref.as_ref().and_then(|held| held.uid.as_ref()) != own.metadata.uid.as_ref() {
-            spec.claim_ref = Some(reference);
+            spec.claim_ref = Some(reference(claim));
         }
         if !by_user {
-            let annotations = bound.metadata.annotations.get_or_insert_default();
-            annotations.insert(BOUND_BY_CONTROLLER.to_owned(), "yes".to_owned());
+            annotate(&mut bound.metadata, BOUND_BY_CONTROLLER, "yes");
         }
         objects.push(Arc::new(bound.into_object()));
     }
     for claim in &found.provisions {
         let mut told: PersistentVolumeClaim = claim.expect::<PersistentVolumeClaim>().clone();
-        let annotations = told.metadata.annotations.get_or_insert_default();
-        annotations.insert(SELECTED_NODE.to_owned(), node.to_owned());
+        annotate(&mut told.metadata, SELECTED_NODE, node);
         objects.push(Arc::new(told.into_object()));
     }
     objects

@@ -8,17 +8,13 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod, Volume};
 use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, StorageClass, VolumeAttachment};
 
+use crate::api::printers::storage::volume_class;
+use crate::api::volumes::{self, BIND_COMPLETED, SELECTED_NODE, annotated, annotation, claim_name, volume_name};
 use crate::api::{Kind, Object, ObjectKey};
 use crate::sim::persistent::OrdMap;
 
 use super::pod_info::PodInfo;
 
-/// The annotation with which the scheduler tells a provisioner where a volume is needed.
-pub const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
-/// The annotation of a claim whose binding is complete.
-pub const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
-/// The annotation of a volume that was bound by the system and not by its user.
-pub const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
 /// `storagehelpers.NotSupportedProvisioner`.
 pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 
@@ -131,45 +127,21 @@ pub struct PodClaim {
 
 /// The claims of a pod, in the order of its volumes.
 pub fn claims_of(namespace: &str, pod: &Pod) -> Vec<PodClaim> {
-    let name = pod.metadata.name.as_deref().unwrap_or_default();
     let claim = |volume: &Volume| {
-        if let Some(source) = &volume.persistent_volume_claim {
-            return Some(PodClaim { key: ObjectKey::new(namespace, &source.claim_name), ephemeral: false });
-        }
-        let ephemeral = volume.ephemeral.as_ref().map(|_| format!("{name}-{}", volume.name))?;
-        Some(PodClaim { key: ObjectKey::new(namespace, &ephemeral), ephemeral: true })
+        let name = claim_name(pod, volume)?;
+        Some(PodClaim { key: ObjectKey::new(namespace, &name), ephemeral: volume.persistent_volume_claim.is_none() })
     };
     pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()).filter_map(claim).collect()
 }
 
-/// `GetPersistentVolumeClaimClass`.
-pub fn claim_class(claim: &PersistentVolumeClaim) -> &str {
-    let old = claim.metadata.annotations.as_ref().and_then(|all| all.get("volume.beta.kubernetes.io/storage-class"));
-    let given = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
-    old.map(String::as_str).or(given).unwrap_or_default()
-}
-
-/// `GetPersistentVolumeClass`.
-pub fn volume_class(volume: &PersistentVolume) -> &str {
-    let old = volume.metadata.annotations.as_ref().and_then(|all| all.get("volume.beta.kubernetes.io/storage-class"));
-    let given = volume.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
-    old.map(String::as_str).or(given).unwrap_or_default()
-}
-
-/// The volume a claim names; empty for none.
-pub fn volume_name(claim: &PersistentVolumeClaim) -> &str {
-    claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default()
-}
-
 /// `isPVCFullyBound`.
 pub fn is_bound(claim: &PersistentVolumeClaim) -> bool {
-    let complete = claim.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(BIND_COMPLETED));
-    !volume_name(claim).is_empty() && complete
+    !volume_name(claim).is_empty() && annotated(&claim.metadata, BIND_COMPLETED)
 }
 
 /// The node a provisioner was told; `None` before.
 pub fn selected_node(claim: &PersistentVolumeClaim) -> Option<&str> {
-    claim.metadata.annotations.as_ref()?.get(SELECTED_NODE).map(String::as_str)
+    annotation(&claim.metadata, SELECTED_NODE)
 }
 
 /// `ephemeral.VolumeIsForPod`.
@@ -177,8 +149,7 @@ pub fn selected_node(claim: &PersistentVolumeClaim) -> Option<&str> {
 /// # Errors
 /// The claim was there before, and belongs to somebody else.
 pub fn is_for_pod(pod: &PodInfo, claim: &PersistentVolumeClaim) -> Result<(), String> {
-    let mut owners = claim.metadata.owner_references.iter().flatten();
-    if owners.any(|owner| owner.controller == Some(true) && owner.uid == *pod.uid) {
+    if volumes::is_for_pod(claim, pod.pod()) {
         return Ok(());
     }
     let (namespace, name) = (&pod.key.namespace, claim.metadata.name.as_deref().unwrap_or_default());

@@ -39,7 +39,7 @@ fn go_float(float: f64) -> String {
 }
 
 /// What encoding/json calls a value: `string`, `number`, `bool`, `array`, `object`, `null`.
-pub(super) fn json_kind(value: &Value) -> &'static str {
+pub fn json_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

@@ -20,7 +20,7 @@ mod yaml_style;
 pub mod yaml_writer;
 
 pub use documents::{Document, FILE_BYTES_MAX, documents};
-pub use go::go_value;
+pub use go::{go_value, json_kind};
 pub use json_reader::{JsonDocument, SyntaxError};
 pub use object::{
     FieldValidation, Parsed, decode_body, decode_object, decode_parsed, decode_patched, parse, parse_body,

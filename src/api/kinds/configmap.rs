@@ -1,10 +1,8 @@
 //! ConfigMap, v1.
 
-use k8s_openapi::api::core::v1::ConfigMap;
-
 use super::strategy;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
-use crate::api::object::{Kind, Object};
+use crate::api::kind::{KindInfo, Scope, plain};
+use crate::api::object::Kind;
 use crate::api::validation::config;
 
 /// The registry's entry.
@@ -20,21 +18,9 @@ pub const INFO: KindInfo = KindInfo {
     subresources: &[],
     etcd_prefix: "configmaps",
     prepare_update: strategy::keep_metadata,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, config::config_map),
+    validate_update: |new, old| strategy::compare(new, old, config::config_map_update),
     columns: crate::api::printers::config::CONFIG_MAP_COLUMNS,
     row: crate::api::printers::config::config_map_row,
     ..plain(Kind::ConfigMap)
 };
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::config_map(object.expect::<ConfigMap>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::config_map_update(new.expect::<ConfigMap>(), old.expect::<ConfigMap>(), &mut errors);
-    errors
-}

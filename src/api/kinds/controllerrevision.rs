@@ -20,18 +20,13 @@ pub const INFO: KindInfo = KindInfo {
     subresources: &[],
     etcd_prefix: "controllerrevisions",
     prepare_update: strategy::keep_metadata,
-    validate,
+    validate: |object| strategy::check(object, workloads::controller_revision),
     validate_update,
+    unconditional_update: false,
     columns: crate::api::printers::controllerrevision::COLUMNS,
     row: crate::api::printers::controllerrevision::row,
     ..plain(Kind::ControllerRevision)
 };
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    workloads::controller_revision(object.expect::<ControllerRevision>(), &mut errors);
-    errors
-}
 
 fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
     let mut errors = Vec::new();

@@ -24,8 +24,8 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, cronjob::cron_job),
+    validate_update: |new, old| strategy::compare(new, old, cronjob::cron_job_update),
     validate_status,
     columns: crate::api::printers::cronjob::COLUMNS,
     row: crate::api::printers::cronjob::row,
@@ -51,18 +51,6 @@ fn prepare_create(object: &mut Object) {
 }
 
 strategy::spec_and_status!(CronJob);
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    cronjob::cron_job(object.expect::<CronJob>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    cronjob::cron_job_update(new.expect::<CronJob>(), old.expect::<CronJob>(), &mut errors);
-    errors
-}
 
 /// The status strategy has no rules of its own.
 fn validate_status(_new: &Object, _old: &Object) -> Vec<FieldError> {

@@ -4,7 +4,7 @@ use k8s_openapi::api::storage::v1::CSIDriver;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::equality::semantically_equal;
 use crate::api::validation::storage;
@@ -24,8 +24,9 @@ pub const INFO: KindInfo = KindInfo {
     default,
     prepare_create: |object| object.meta_mut().generation = Some(1),
     prepare_update,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, storage::csi_driver),
+    validate_update: |new, old| strategy::compare(new, old, storage::csi_driver_update),
+    unconditional_update: false,
     columns: crate::api::printers::storage::CSI_DRIVER_COLUMNS,
     row: crate::api::printers::storage::csi_driver_row,
     ..plain(Kind::CSIDriver)
@@ -51,16 +52,4 @@ fn prepare_update(new: &mut Object, old: &Object) {
     let (own, old) = (strategy::own::<CSIDriver>(new), old.expect::<CSIDriver>());
     let unchanged = semantically_equal(&own.spec, &old.spec);
     strategy::bump_generation(&mut own.metadata, unchanged);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    storage::csi_driver(object.expect::<CSIDriver>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    storage::csi_driver_update(new.expect::<CSIDriver>(), old.expect(), &mut errors);
-    errors
 }

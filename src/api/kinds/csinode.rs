@@ -1,10 +1,8 @@
 //! CSINode, storage.k8s.io/v1.
 
-use k8s_openapi::api::storage::v1::CSINode;
-
 use super::strategy;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
-use crate::api::object::{Kind, Object};
+use crate::api::kind::{KindInfo, Scope, plain};
+use crate::api::object::Kind;
 use crate::api::validation::storage;
 
 /// The registry's entry.
@@ -20,21 +18,10 @@ pub const INFO: KindInfo = KindInfo {
     subresources: &[],
     etcd_prefix: "csinodes",
     prepare_update: strategy::keep_metadata,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, storage::csi_node),
+    validate_update: |new, old| strategy::compare(new, old, storage::csi_node_update),
+    unconditional_update: false,
     columns: crate::api::printers::storage::CSI_NODE_COLUMNS,
     row: crate::api::printers::storage::csi_node_row,
     ..plain(Kind::CSINode)
 };
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    storage::csi_node(object.expect::<CSINode>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    storage::csi_node_update(new.expect::<CSINode>(), old.expect(), &mut errors);
-    errors
-}

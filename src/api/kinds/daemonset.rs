@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::daemonset;
 use crate::api::validation::equality::semantically_equal;
@@ -29,9 +29,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, daemonset::daemon_set),
+    validate_update: |new, old| strategy::compare(new, old, daemonset::daemon_set_update),
+    validate_status: |new, old| strategy::compare(new, old, daemonset::daemon_set_status_update),
     columns: crate::api::printers::daemonset::COLUMNS,
     row: crate::api::printers::daemonset::row,
     ..plain(Kind::DaemonSet)
@@ -90,22 +90,4 @@ fn prepare_status(new: &mut Object, old: &Object) {
     let (own, old) = (strategy::own::<DaemonSet>(new), old.expect::<DaemonSet>());
     own.spec.clone_from(&old.spec);
     number_template(own, template_generation(old));
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    daemonset::daemon_set(object.expect::<DaemonSet>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    daemonset::daemon_set_update(new.expect::<DaemonSet>(), old.expect::<DaemonSet>(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    daemonset::daemon_set_status_update(new.expect::<DaemonSet>(), old.expect::<DaemonSet>(), &mut errors);
-    errors
 }

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::equality::semantically_equal;
 use crate::api::validation::workloads;
@@ -26,9 +26,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, workloads::deployment),
+    validate_update: |new, old| strategy::compare(new, old, workloads::deployment_update),
+    validate_status: |new, old| strategy::compare(new, old, workloads::deployment_status_update),
     columns: crate::api::printers::deployment::COLUMNS,
     row: crate::api::printers::deployment::row,
     ..plain(Kind::Deployment)
@@ -74,22 +74,4 @@ fn prepare_status(new: &mut Object, old: &Object) {
     let (own, old) = (strategy::own::<Deployment>(new), old.expect::<Deployment>());
     own.spec.clone_from(&old.spec);
     own.metadata.labels.clone_from(&old.metadata.labels);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    workloads::deployment(object.expect::<Deployment>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    workloads::deployment_update(new.expect::<Deployment>(), old.expect::<Deployment>(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    workloads::deployment_status_update(new.expect::<Deployment>(), old.expect::<Deployment>(), &mut errors);
-    errors
 }

@@ -24,8 +24,9 @@ pub const INFO: KindInfo = KindInfo {
     default,
     prepare_update: strategy::keep_metadata,
     validate,
-    validate_update,
+    validate_update: |new, old| strategy::compare(new, old, endpoints::endpoints_update),
     deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    creates_on_update: true,
     columns: printer::COLUMNS,
     row: printer::row,
     ..plain(Kind::Endpoints)
@@ -43,11 +44,5 @@ fn default(object: &mut Object) {
 fn validate(object: &Object) -> Vec<FieldError> {
     let mut errors = Vec::new();
     endpoints::endpoints(object.expect::<Endpoints>(), None, &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    endpoints::endpoints_update(new.expect::<Endpoints>(), old.expect::<Endpoints>(), &mut errors);
     errors
 }

@@ -5,7 +5,7 @@
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::strategy;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::printers::endpoints as printer;
 use crate::api::validation::endpoints;
@@ -26,8 +26,8 @@ pub const INFO: KindInfo = KindInfo {
     default,
     prepare_create,
     prepare_update,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, endpoints::slice),
+    validate_update: |new, old| strategy::compare(new, old, endpoints::slice_update),
     columns: printer::SLICE_COLUMNS,
     row: printer::slice_row,
     ..plain(Kind::EndpointSlice)
@@ -64,16 +64,4 @@ fn prepare_update(new: &mut Object, old: &Object) {
         && strategy::same_map(&own.metadata.labels, &old.metadata.labels);
     strategy::bump_generation(&mut own.metadata, unchanged);
     drop_topology(own);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    endpoints::slice(object.expect::<EndpointSlice>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    endpoints::slice_update(new.expect::<EndpointSlice>(), old.expect::<EndpointSlice>(), &mut errors);
-    errors
 }

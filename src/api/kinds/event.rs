@@ -29,6 +29,7 @@ pub const INFO: KindInfo = KindInfo {
     validate_update,
     field_labels: FIELDS,
     field,
+    creates_on_update: true,
     columns: crate::api::printers::event::COLUMNS,
     row: crate::api::printers::event::row,
     ..plain(Kind::Event)

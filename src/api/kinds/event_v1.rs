@@ -26,6 +26,7 @@ pub const INFO: KindInfo = KindInfo {
     validate_update,
     field_labels: FIELDS,
     field,
+    creates_on_update: true,
     columns: crate::api::printers::event::COLUMNS,
     row: crate::api::printers::event::row,
     ..plain(Kind::EventsV1Event)

@@ -4,7 +4,7 @@ use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::job::{self, LABELS};
 
@@ -23,9 +23,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, job::job),
+    validate_update: |new, old| strategy::compare(new, old, job::job_update),
+    validate_status: |new, old| strategy::compare(new, old, crate::api::validation::job_status::update),
     field_labels: &["status.successful"],
     field,
     columns: crate::api::printers::job::COLUMNS,
@@ -90,24 +90,6 @@ fn prepare_create(object: &mut Object) {
 }
 
 strategy::spec_and_status!(Job);
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    job::job(object.expect::<Job>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    job::job_update(new.expect::<Job>(), old.expect::<Job>(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    crate::api::validation::job_status::update(new.expect::<Job>(), old.expect::<Job>(), &mut errors);
-    errors
-}
 
 fn field(object: &Object, label: &str) -> Option<String> {
     let status = object.expect::<Job>().status.as_ref();

@@ -3,7 +3,7 @@
 use k8s_openapi::api::coordination::v1::Lease;
 
 use super::strategy;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::config;
 
@@ -21,8 +21,10 @@ pub const INFO: KindInfo = KindInfo {
     etcd_prefix: "leases",
     default,
     prepare_update: strategy::keep_metadata,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, config::lease),
+    validate_update: |new, old| strategy::compare(new, old, config::lease_update),
+    unconditional_update: false,
+    creates_on_update: true,
     columns: crate::api::printers::config::LEASE_COLUMNS,
     row: crate::api::printers::config::lease_row,
     ..plain(Kind::Lease)
@@ -30,16 +32,4 @@ pub const INFO: KindInfo = KindInfo {
 
 fn default(object: &mut Object) {
     strategy::own::<Lease>(object).spec.get_or_insert_default();
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::lease(object.expect::<Lease>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::lease_update(new.expect::<Lease>(), old.expect::<Lease>(), &mut errors);
-    errors
 }

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::limit_range;
 
@@ -25,8 +25,9 @@ pub const INFO: KindInfo = KindInfo {
     etcd_prefix: "limitranges",
     default,
     prepare_update: strategy::keep_metadata,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, limit_range::limit_range),
+    // The strategy's update looks at the new object only.
+    validate_update: |new, old| strategy::compare(new, old, limit_range::limit_range_update),
     columns: crate::api::printers::quota::LIMIT_RANGE_COLUMNS,
     row: crate::api::printers::quota::limit_range_row,
     ..plain(Kind::LimitRange)
@@ -55,17 +56,4 @@ fn fill(list: &mut Option<BTreeMap<String, Text>>, from: Option<&BTreeMap<String
     for (name, quantity) in from.into_iter().flatten() {
         list.get_or_insert_default().entry(name.clone()).or_insert_with(|| quantity.clone());
     }
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    limit_range::limit_range(object.expect(), &mut errors);
-    errors
-}
-
-/// The strategy's update looks at the new object only.
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    limit_range::limit_range_update(new.expect(), old.expect(), &mut errors);
-    errors
 }

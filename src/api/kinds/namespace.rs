@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Namespace, NamespaceStatus};
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::config;
 
@@ -25,9 +25,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, config::namespace),
+    validate_update: |new, old| strategy::compare(new, old, config::namespace_update),
+    validate_status: |new, old| strategy::compare(new, old, config::namespace_status_update),
     field_labels: &["status.phase"],
     field,
     columns: crate::api::printers::namespace::COLUMNS,
@@ -70,24 +70,6 @@ fn prepare_update(new: &mut Object, old: &Object) {
 fn prepare_status(new: &mut Object, old: &Object) {
     strategy::keep_metadata(new, old);
     strategy::own::<Namespace>(new).spec.clone_from(&old.expect::<Namespace>().spec);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::namespace(object.expect::<Namespace>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::namespace_update(new.expect::<Namespace>(), old.expect::<Namespace>(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::namespace_status_update(new.expect::<Namespace>(), old.expect::<Namespace>(), &mut errors);
-    errors
 }
 
 fn field(object: &Object, label: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Node, NodeSpec};
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::node;
 
@@ -23,9 +23,9 @@ pub const INFO: KindInfo = KindInfo {
     default,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status: validate_update,
+    validate: |object| strategy::check(object, node::node),
+    validate_update: |new, old| strategy::compare(new, old, node::node_update),
+    validate_status: |new, old| strategy::compare(new, old, node::node_update),
     field_labels: &["spec.unschedulable"],
     field,
     columns: crate::api::printers::node::COLUMNS,
@@ -63,18 +63,6 @@ fn prepare_update(new: &mut Object, old: &Object) {
 fn prepare_status(new: &mut Object, old: &Object) {
     strategy::keep_metadata(new, old);
     strategy::own::<Node>(new).spec.clone_from(&old.expect::<Node>().spec);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    node::node(object.expect::<Node>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    node::node_update(new.expect::<Node>(), old.expect::<Node>(), &mut errors);
-    errors
 }
 
 fn field(object: &Object, label: &str) -> Option<String> {

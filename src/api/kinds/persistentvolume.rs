@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeStatus};
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::persistent_volumes as volumes;
 
@@ -24,9 +24,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, volumes::volume),
+    validate_update: |new, old| strategy::compare(new, old, volumes::volume_update),
+    validate_status: |new, old| strategy::compare(new, old, volumes::volume_status_update),
     columns: crate::api::printers::storage::VOLUME_COLUMNS,
     row: crate::api::printers::storage::volume_row,
     ..plain(Kind::PersistentVolume)
@@ -42,31 +42,5 @@ fn prepare_create(object: &mut Object) {
     });
 }
 
-fn prepare_update(new: &mut Object, old: &Object) {
-    strategy::keep_metadata(new, old);
-    strategy::own::<PersistentVolume>(new).status.clone_from(&old.expect::<PersistentVolume>().status);
-}
-
-fn prepare_status(new: &mut Object, old: &Object) {
-    strategy::keep_metadata(new, old);
-    let (own, old) = (strategy::own::<PersistentVolume>(new), old.expect::<PersistentVolume>());
-    own.spec.clone_from(&old.spec);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    volumes::volume(object.expect::<PersistentVolume>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    volumes::volume_update(new.expect(), old.expect(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    volumes::volume_status_update(new.expect(), old.expect(), &mut errors);
-    errors
-}
+strategy::update_keeps_status!(PersistentVolume);
+strategy::status_keeps_spec!(PersistentVolume);

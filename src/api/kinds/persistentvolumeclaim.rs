@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSta
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::claims;
 
@@ -26,9 +26,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, claims::claim),
+    validate_update: |new, old| strategy::compare(new, old, claims::claim_update),
+    validate_status: |new, old| strategy::compare(new, old, claims::claim_status_update),
     columns: crate::api::printers::persistentvolumeclaim::COLUMNS,
     row: crate::api::printers::persistentvolumeclaim::row,
     ..plain(Kind::PersistentVolumeClaim)
@@ -53,30 +53,5 @@ fn prepare_create(object: &mut Object) {
     own.status = Some(status);
 }
 
-fn prepare_update(new: &mut Object, old: &Object) {
-    strategy::keep_metadata(new, old);
-    strategy::own::<PersistentVolumeClaim>(new).status.clone_from(&old.expect::<PersistentVolumeClaim>().status);
-}
-
-fn prepare_status(new: &mut Object, old: &Object) {
-    strategy::keep_metadata(new, old);
-    strategy::own::<PersistentVolumeClaim>(new).spec.clone_from(&old.expect::<PersistentVolumeClaim>().spec);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    claims::claim(object.expect::<PersistentVolumeClaim>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    claims::claim_update(new.expect::<PersistentVolumeClaim>(), old.expect::<PersistentVolumeClaim>(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    claims::claim_status_update(new.expect::<PersistentVolumeClaim>(), old.expect(), &mut errors);
-    errors
-}
+strategy::update_keeps_status!(PersistentVolumeClaim);
+strategy::status_keeps_spec!(PersistentVolumeClaim);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::resources::compute_qos_class;
 use crate::api::validation::equality::semantically_equal;
@@ -28,9 +28,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, pod::pod_create),
+    validate_update: |new, old| strategy::compare(new, old, pod_update::pod_update),
+    validate_status: |new, old| strategy::compare(new, old, pod_status::pod_status_update),
     field_labels: FIELDS,
     field,
     columns: crate::api::printers::pod::COLUMNS,
@@ -141,24 +141,6 @@ fn prepare_status(new: &mut Object, old: &Object) {
             condition.observed_generation = found.and_then(|before| before.observed_generation);
         }
     }
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    pod::pod_create(object.expect::<Pod>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    pod_update::pod_update(new.expect::<Pod>(), old.expect::<Pod>(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    pod_status::pod_status_update(new.expect::<Pod>(), old.expect::<Pod>(), &mut errors);
-    errors
 }
 
 fn field(object: &Object, label: &str) -> Option<String> {

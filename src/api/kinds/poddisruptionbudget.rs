@@ -3,7 +3,7 @@
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetStatus};
 
 use super::strategy;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::disruption;
 
@@ -23,9 +23,10 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, disruption::budget),
+    validate_update: |new, old| strategy::compare(new, old, disruption::budget_update),
+    validate_status: |new, old| strategy::compare(new, old, disruption::budget_status_update),
+    unconditional_update: false,
     columns: crate::api::printers::quota::BUDGET_COLUMNS,
     row: crate::api::printers::quota::budget_row,
     ..plain(Kind::PodDisruptionBudget)
@@ -56,21 +57,3 @@ fn prepare_create(object: &mut Object) {
 }
 
 strategy::spec_and_status!(PodDisruptionBudget);
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    disruption::budget(object.expect(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    disruption::budget_update(new.expect(), old.expect(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    disruption::budget_status_update(new.expect(), old.expect(), &mut errors);
-    errors
-}

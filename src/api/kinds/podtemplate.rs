@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::PodTemplate;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::equality::semantically_equal;
 use crate::api::validation::pod_spec;
@@ -27,8 +27,8 @@ pub const INFO: KindInfo = KindInfo {
     },
     prepare_create: |object| object.meta_mut().generation = Some(1),
     prepare_update,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, pod_spec::standalone_template),
+    validate_update: |new, old| strategy::compare(new, old, pod_spec::standalone_template_update),
     columns: crate::api::printers::quota::TEMPLATE_COLUMNS,
     row: crate::api::printers::quota::template_row,
     ..plain(Kind::PodTemplate)
@@ -39,16 +39,4 @@ fn prepare_update(new: &mut Object, old: &Object) {
     let (own, old) = (strategy::own::<PodTemplate>(new), old.expect::<PodTemplate>());
     let unchanged = semantically_equal(&own.template, &old.template);
     strategy::bump_generation(&mut own.metadata, unchanged);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    pod_spec::standalone_template(object.expect(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    pod_spec::standalone_template_update(new.expect(), old.expect(), &mut errors);
-    errors
 }

@@ -4,8 +4,8 @@ use k8s_openapi::api::scheduling::v1::PriorityClass;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
-use crate::api::object::{Kind, Object};
+use crate::api::kind::{KindInfo, Scope, plain};
+use crate::api::object::Kind;
 use crate::api::validation::priority;
 
 /// The registry's entry.
@@ -27,8 +27,8 @@ pub const INFO: KindInfo = KindInfo {
     },
     prepare_create: |object| object.meta_mut().generation = Some(1),
     prepare_update: strategy::keep_metadata,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, priority::class),
+    validate_update: |new, old| strategy::compare(new, old, priority::class_update),
     columns: crate::api::printers::quota::PRIORITY_COLUMNS,
     row: crate::api::printers::quota::priority_row,
     ..plain(Kind::PriorityClass)
@@ -50,15 +50,3 @@ pub const SYSTEM: &[(&str, i32, &str)] = &[
         "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
     ),
 ];
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    priority::class(object.expect(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    priority::class_update(new.expect(), old.expect(), &mut errors);
-    errors
-}

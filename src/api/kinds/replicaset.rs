@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::workloads;
 
@@ -24,9 +24,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, workloads::replica_set),
+    validate_update: |new, old| strategy::compare(new, old, workloads::replica_set_update),
+    validate_status: |new, old| strategy::compare(new, old, workloads::replica_set_status_update),
     field_labels: &["status.replicas"],
     field,
     columns: crate::api::printers::replicaset::COLUMNS,
@@ -50,24 +50,6 @@ fn prepare_create(object: &mut Object) {
 }
 
 strategy::spec_and_status!(ReplicaSet);
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    workloads::replica_set(object.expect::<ReplicaSet>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    workloads::replica_set_update(new.expect::<ReplicaSet>(), old.expect::<ReplicaSet>(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    workloads::replica_set_status_update(new.expect::<ReplicaSet>(), old.expect::<ReplicaSet>(), &mut errors);
-    errors
-}
 
 fn field(object: &Object, label: &str) -> Option<String> {
     let status = object.expect::<ReplicaSet>().status.as_ref();

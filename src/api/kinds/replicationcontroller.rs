@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ReplicationController, ReplicationControllerSta
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::replicationcontroller;
 
@@ -24,9 +24,11 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, replicationcontroller::replication_controller),
+    validate_update: |new, old| strategy::compare(new, old, replicationcontroller::replication_controller_update),
+    validate_status: |new, old| {
+        strategy::compare(new, old, replicationcontroller::replication_controller_status_update)
+    },
     field_labels: &["status.replicas"],
     field,
     columns: crate::api::printers::replicationcontroller::COLUMNS,
@@ -58,24 +60,6 @@ fn prepare_create(object: &mut Object) {
 }
 
 strategy::spec_and_status!(ReplicationController);
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    replicationcontroller::replication_controller(object.expect(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    replicationcontroller::replication_controller_update(new.expect(), old.expect(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    replicationcontroller::replication_controller_status_update(new.expect(), old.expect(), &mut errors);
-    errors
-}
 
 fn field(object: &Object, label: &str) -> Option<String> {
     let status = object.expect::<ReplicationController>().status.as_ref();

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaStatus};
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::quota;
 
@@ -26,9 +26,9 @@ pub const INFO: KindInfo = KindInfo {
     },
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, quota::resource_quota),
+    validate_update: |new, old| strategy::compare(new, old, quota::resource_quota_update),
+    validate_status: |new, old| strategy::compare(new, old, quota::resource_quota_status_update),
     columns: crate::api::printers::quota::QUOTA_COLUMNS,
     row: crate::api::printers::quota::quota_row,
     ..plain(Kind::ResourceQuota)
@@ -42,30 +42,5 @@ fn default(object: &mut Object) {
     defaults::resource_list(&mut status.used);
 }
 
-fn prepare_update(new: &mut Object, old: &Object) {
-    strategy::keep_metadata(new, old);
-    strategy::own::<ResourceQuota>(new).status.clone_from(&old.expect::<ResourceQuota>().status);
-}
-
-fn prepare_status(new: &mut Object, old: &Object) {
-    strategy::keep_metadata(new, old);
-    strategy::own::<ResourceQuota>(new).spec.clone_from(&old.expect::<ResourceQuota>().spec);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    quota::resource_quota(object.expect(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    quota::resource_quota_update(new.expect(), old.expect(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    quota::resource_quota_status_update(new.expect(), old.expect(), &mut errors);
-    errors
-}
+strategy::update_keeps_status!(ResourceQuota);
+strategy::status_keeps_spec!(ResourceQuota);

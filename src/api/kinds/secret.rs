@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::config;
 
@@ -23,8 +23,8 @@ pub const INFO: KindInfo = KindInfo {
     etcd_prefix: "secrets",
     default,
     prepare_update: strategy::keep_metadata,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, config::secret),
+    validate_update: |new, old| strategy::compare(new, old, config::secret_update),
     field_labels: &["type"],
     field,
     columns: crate::api::printers::config::SECRET_COLUMNS,
@@ -40,18 +40,6 @@ fn default(object: &mut Object) {
         let strings = strings.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes())));
         own.data.get_or_insert_default().extend(strings);
     }
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::secret(object.expect::<Secret>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::secret_update(new.expect::<Secret>(), old.expect::<Secret>(), &mut errors);
-    errors
 }
 
 fn field(object: &Object, label: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::service;
 use crate::sim::persistent::{OrdMap, OrdSet};
@@ -26,11 +26,12 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, service::service),
+    validate_update: |new, old| strategy::compare(new, old, service::service_update),
+    validate_status: |new, old| strategy::compare(new, old, service::service_status_update),
     field_labels: &["spec.clusterIP", "spec.type"],
     field,
+    creates_on_update: true,
     columns: crate::api::printers::service::COLUMNS,
     row: crate::api::printers::service::row,
     ..plain(Kind::Service)
@@ -211,24 +212,6 @@ fn normalize_cluster_ips(spec: &mut ServiceSpec, old: &ServiceSpec) {
     } else if spec.cluster_ip != old.cluster_ip {
         spec.cluster_ips = spec.cluster_ip.clone().map(|address| vec![address]);
     }
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    service::service(object.expect::<Service>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    service::service_update(new.expect::<Service>(), old.expect::<Service>(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    service::service_status_update(new.expect::<Service>(), old.expect::<Service>(), &mut errors);
-    errors
 }
 
 fn field(object: &Object, label: &str) -> Option<String> {

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{ObjectReference, ServiceAccount};
 
 use super::strategy;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::config;
 
@@ -21,8 +21,8 @@ pub const INFO: KindInfo = KindInfo {
     etcd_prefix: "serviceaccounts",
     prepare_create,
     prepare_update,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, config::service_account),
+    validate_update: |new, old| strategy::compare(new, old, config::service_account_update),
     columns: crate::api::printers::config::SERVICE_ACCOUNT_COLUMNS,
     row: crate::api::printers::config::service_account_row,
     ..plain(Kind::ServiceAccount)
@@ -39,16 +39,4 @@ fn prepare_create(object: &mut Object) {
 fn prepare_update(new: &mut Object, old: &Object) {
     strategy::keep_metadata(new, old);
     prepare_create(new);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::service_account(object.expect::<ServiceAccount>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    config::service_account_update(new.expect::<ServiceAccount>(), old.expect::<ServiceAccount>(), &mut errors);
-    errors
 }

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{persistentvolumeclaim, strategy};
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::statefulset;
 
@@ -25,9 +25,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
-    validate_status,
+    validate: |object| strategy::check(object, statefulset::stateful_set),
+    validate_update: |new, old| strategy::compare(new, old, statefulset::stateful_set_update),
+    validate_status: |new, old| strategy::compare(new, old, statefulset::stateful_set_status_update),
     columns: crate::api::printers::statefulset::COLUMNS,
     row: crate::api::printers::statefulset::row,
     ..plain(Kind::StatefulSet)
@@ -68,21 +68,3 @@ fn prepare_create(object: &mut Object) {
 }
 
 strategy::spec_and_status!(StatefulSet);
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    statefulset::stateful_set(object.expect::<StatefulSet>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    statefulset::stateful_set_update(new.expect::<StatefulSet>(), old.expect::<StatefulSet>(), &mut errors);
-    errors
-}
-
-fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    statefulset::stateful_set_status_update(new.expect::<StatefulSet>(), old.expect::<StatefulSet>(), &mut errors);
-    errors
-}

@@ -4,7 +4,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 
 use super::strategy;
 use crate::api::defaults;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::storage;
 
@@ -22,8 +22,8 @@ pub const INFO: KindInfo = KindInfo {
     etcd_prefix: "storageclasses",
     default,
     prepare_update: strategy::keep_metadata,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, storage::class),
+    validate_update: |new, old| strategy::compare(new, old, storage::class_update),
     columns: crate::api::printers::storage::CLASS_COLUMNS,
     row: crate::api::printers::storage::class_row,
     ..plain(Kind::StorageClass)
@@ -34,16 +34,4 @@ fn default(object: &mut Object) {
     let own = strategy::own::<StorageClass>(object);
     defaults::text(&mut own.reclaim_policy, "Delete");
     defaults::text(&mut own.volume_binding_mode, "Immediate");
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    storage::class(object.expect::<StorageClass>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    storage::class_update(new.expect::<StorageClass>(), old.expect(), &mut errors);
-    errors
 }

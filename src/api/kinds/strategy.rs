@@ -4,12 +4,27 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::api::kind::FieldError;
 use crate::api::object::{Object, Typed};
 
 /// The object as its kind's type. Panics if it is another: an entry of the registry was called with a stranger.
 pub fn own<T: Typed>(object: &mut Object) -> &mut T {
     let kind = object.kind();
     T::of_mut(object).unwrap_or_else(|| panic!("a {kind:?} was given to the strategy of {:?}", T::KIND))
+}
+
+/// The findings of a kind's rule on an object.
+pub fn check<T: Typed>(object: &Object, rule: fn(&T, &mut Vec<FieldError>)) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    rule(object.expect(), &mut errors);
+    errors
+}
+
+/// The findings of a kind's rule on an object and what it replaces.
+pub fn compare<T: Typed>(new: &Object, old: &Object, rule: fn(&T, &T, &mut Vec<FieldError>)) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    rule(new.expect(), old.expect(), &mut errors);
+    errors
 }
 
 /// What a client cannot change by an update: generation, uid, creation and deletion.
@@ -41,8 +56,30 @@ pub fn same_map(a: &Option<BTreeMap<String, String>>, b: &Option<BTreeMap<String
     a.iter().flatten().eq(b.iter().flatten())
 }
 
-/// `prepare_update` and `prepare_status` of a kind with a spec and a status: an update keeps the status and counts
-/// the generation up where the spec changed, a write of the status keeps the spec.
+/// `prepare_status` of a kind with a spec: a write of the status keeps it.
+macro_rules! status_keeps_spec {
+    ($kind:ty) => {
+        fn prepare_status(new: &mut Object, old: &Object) {
+            strategy::keep_metadata(new, old);
+            strategy::own::<$kind>(new).spec.clone_from(&old.expect::<$kind>().spec);
+        }
+    };
+}
+pub(super) use status_keeps_spec;
+
+/// `prepare_update` of a kind with a status and no generation: an update keeps the status.
+macro_rules! update_keeps_status {
+    ($kind:ty) => {
+        fn prepare_update(new: &mut Object, old: &Object) {
+            strategy::keep_metadata(new, old);
+            strategy::own::<$kind>(new).status.clone_from(&old.expect::<$kind>().status);
+        }
+    };
+}
+pub(super) use update_keeps_status;
+
+/// Both of a kind with a spec and a status: an update keeps the status and counts the generation up where the spec
+/// changed.
 macro_rules! spec_and_status {
     ($kind:ty) => {
         /// A new generation where the spec changed.
@@ -54,10 +91,7 @@ macro_rules! spec_and_status {
             strategy::bump_generation(&mut own.metadata, unchanged);
         }
 
-        fn prepare_status(new: &mut Object, old: &Object) {
-            strategy::keep_metadata(new, old);
-            strategy::own::<$kind>(new).spec.clone_from(&old.expect::<$kind>().spec);
-        }
+        strategy::status_keeps_spec!($kind);
     };
 }
 pub(super) use spec_and_status;

@@ -3,7 +3,7 @@
 use k8s_openapi::api::storage::v1::VolumeAttachment;
 
 use super::strategy;
-use crate::api::kind::{FieldError, KindInfo, Scope, plain};
+use crate::api::kind::{KindInfo, Scope, plain};
 use crate::api::object::{Kind, Object};
 use crate::api::validation::storage;
 
@@ -23,8 +23,9 @@ pub const INFO: KindInfo = KindInfo {
     prepare_create,
     prepare_update,
     prepare_status,
-    validate,
-    validate_update,
+    validate: |object| strategy::check(object, storage::attachment_create),
+    validate_update: |new, old| strategy::compare(new, old, storage::attachment_update),
+    unconditional_update: false,
     columns: crate::api::printers::storage::ATTACHMENT_COLUMNS,
     row: crate::api::printers::storage::attachment_row,
     ..plain(Kind::VolumeAttachment)
@@ -39,10 +40,7 @@ fn prepare_create(object: &mut Object) {
     strategy::own::<VolumeAttachment>(object).status = Some(Default::default());
 }
 
-fn prepare_update(new: &mut Object, old: &Object) {
-    strategy::keep_metadata(new, old);
-    strategy::own::<VolumeAttachment>(new).status.clone_from(&old.expect::<VolumeAttachment>().status);
-}
+strategy::update_keeps_status!(VolumeAttachment);
 
 /// `ResetObjectMetaForStatus`: what labels, annotations, finalizers and owners an object has is not its status.
 fn prepare_status(new: &mut Object, old: &Object) {
@@ -53,16 +51,4 @@ fn prepare_status(new: &mut Object, old: &Object) {
     own.metadata.annotations.clone_from(&old.metadata.annotations);
     own.metadata.finalizers.clone_from(&old.metadata.finalizers);
     own.metadata.owner_references.clone_from(&old.metadata.owner_references);
-}
-
-fn validate(object: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    storage::attachment_create(object.expect::<VolumeAttachment>(), &mut errors);
-    errors
-}
-
-fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    storage::attachment_update(new.expect::<VolumeAttachment>(), old.expect(), &mut errors);
-    errors
 }

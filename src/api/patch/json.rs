@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::StatusDetails;
 use serde_json::Value;
 
 use super::{Map, PatchError};
+use crate::api::decode::json_kind;
 use crate::api::object::Kind;
 use crate::api::status::{Reason, Status};
 
@@ -21,7 +22,7 @@ const OPERATIONS_MAX: usize = 10_000;
 pub fn json_patch(_kind: Kind, current: &Value, patch: &Value) -> Result<Value, Status> {
     let bad_request = |message: String| Status { reason: Reason::BadRequest, message, details: None };
     let Value::Array(operations) = patch else {
-        let found = if patch.is_object() { "object" } else { go_kind(patch) };
+        let found = if patch.is_object() { "object" } else { json_kind(patch) };
         return Err(bad_request(format!(
             "error decoding patch: json: cannot unmarshal {found} into Go value of type jsonpatch.Patch"
         )));
@@ -40,24 +41,13 @@ pub fn json_patch(_kind: Kind, current: &Value, patch: &Value) -> Result<Value, 
     if let Some(other) = operations.iter().find(|operation| !operation.is_object() && !operation.is_null()) {
         return Err(bad_request(format!(
             "error decoding patch: json: cannot unmarshal {} into Go value of type jsonpatch.Operation",
-            go_kind(other)
+            json_kind(other)
         )));
     }
     let mut patched = current.clone();
     let mut apply = |operation: &Value| Operation::read(operation)?.apply(&mut patched);
     let applied = operations.iter().all(|operation| apply(operation).is_some());
     if applied { Ok(patched) } else { Err(unprocessable()) }
-}
-
-fn go_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 /// What an operation does.

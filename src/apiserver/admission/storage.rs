@@ -4,13 +4,12 @@
 //! Mirrors plugin/pkg/admission/storage: storageclass/setdefault, storageobjectinuseprotection and
 //! persistentvolume/resize. Leaves out: which plugins can resize (all that are here can).
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1::StorageClass;
 
 use crate::api::printers::persistentvolumeclaim::storage_class;
 use crate::api::printers::storage::is_default_class;
-use crate::api::quantity::Quantity;
 use crate::api::time::unix_micros;
+use crate::api::volumes::requested;
 use crate::api::{Kind, Object, Status};
 use crate::sim::Order;
 
@@ -51,11 +50,6 @@ pub(super) fn default_class(cache: &WatchCache, object: &mut Object) {
     if let Some(class) = classes.first() {
         claim.spec.get_or_insert_default().storage_class_name.clone_from(&class.metadata.name);
     }
-}
-
-fn requested(claim: &PersistentVolumeClaim) -> Quantity {
-    let requests = claim.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.as_ref());
-    requests.and_then(|requests| requests.get("storage")).map(Quantity::of).unwrap_or_default()
 }
 
 /// `PersistentVolumeClaimResize`.

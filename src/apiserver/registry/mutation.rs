@@ -306,8 +306,6 @@ impl ApiServer {
     }
 }
 
-/// `AllowCreateOnUpdate` of the kind's strategy.
 fn creates_on_update(resource: &Resource) -> bool {
-    resource.subresource.is_empty()
-        && matches!(resource.kind, Kind::Endpoints | Kind::Event | Kind::EventsV1Event | Kind::Lease | Kind::Service)
+    resource.subresource.is_empty() && resource.info().creates_on_update
 }

@@ -141,16 +141,7 @@ fn check_preconditions(
     }
     match new.meta().resource_version.as_deref() {
         None | Some("" | "0") => {
-            // `AllowUnconditionalUpdate` of the kind's strategy.
-            if matches!(
-                info.id,
-                Kind::ControllerRevision
-                    | Kind::CSIDriver
-                    | Kind::CSINode
-                    | Kind::Lease
-                    | Kind::PodDisruptionBudget
-                    | Kind::VolumeAttachment
-            ) {
+            if !info.unconditional_update {
                 let finding = FieldError {
                     field: "metadata.resourceVersion".to_owned(),
                     reason: "FieldValueInvalid",

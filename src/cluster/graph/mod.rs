@@ -15,7 +15,7 @@ use crate::sim::persistent::OrdMap;
 
 use super::world::World;
 use fold::{fold, sort_cells};
-use meter::meter;
+pub(super) use meter::meter;
 use references::{Need, Reference, Target, references};
 
 pub use fold::OPENED_STEP;

@@ -9,13 +9,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::api::timezone::Civil;
 use crate::api::{Kind, Object, ObjectKey, duration};
+use crate::controllers::owners::is_controlled_by;
 
+use super::graph::{Meter, meter};
 use super::snapshot::Phase;
-use super::views::phase;
 use super::world::World;
 
 /// Members that are listed; how many more there are is told.
@@ -77,25 +76,16 @@ fn last_plan(world: &World, controller: &str, key: &ObjectKey) -> String {
 fn controlled(world: &World, kind: Kind, owner: &Object) -> Vec<Arc<Object>> {
     let mut own = Vec::new();
     world.each_stored(kind, &mut |kv| {
-        let references = kv.value.meta().owner_references.iter().flatten();
-        if references.clone().any(|reference| reference.controller == Some(true) && reference.uid == owner.uid()) {
+        if is_controlled_by(kv.value.meta(), owner) {
             own.push(kv.value.clone());
         }
     });
     own
 }
 
-/// A pod's word and shape, as `kubectl get pods` has them.
-fn standing(world: &World, pod: &Object) -> (Option<Phase>, String) {
-    let row = (Kind::Pod.info().row)(pod, world.kernel().unix_micros());
-    let cell = |index: usize| row.get(index).and_then(Value::as_str).unwrap_or_default();
-    let (done, of) = cell(1).split_once('/').unwrap_or_default();
-    (Some(phase(cell(2), done == of)), format!("{} {}", cell(2), cell(1)))
-}
-
 /// A seat that a pod has taken.
 fn seated(world: &World, title: String, pod: &Object, note: String) -> Seat {
-    let (phase, state) = standing(world, pod);
+    let Meter { text: state, phase, .. } = meter(pod, world.kernel().unix_micros());
     Seat { title, taken: Some((Kind::Pod, pod.key())), phase, state, note }
 }
 

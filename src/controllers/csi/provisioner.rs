@@ -4,14 +4,15 @@
 //! data sources, secrets, topology, capacity, the pool of back-offs.
 
 use k8s_openapi::api::core::v1::{
-    CSIPersistentVolumeSource, ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec,
+    CSIPersistentVolumeSource, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec,
 };
 use k8s_openapi::api::storage::v1::{StorageClass, VolumeAttachment};
 
 use crate::api::disk::DRIVER;
 use crate::api::printers::persistentvolumeclaim::storage_class;
 use crate::api::volumes::{
-    PROVISIONED_BY, PROVISIONER, SELECTED_NODE, annotate, annotated, annotation, requested, volume_name, volume_phase,
+    PROVISIONED_BY, PROVISIONER, SELECTED_NODE, annotate, annotated, annotation, reference, requested, volume_name,
+    volume_phase,
 };
 use crate::api::{Kind, Object, ObjectKey, Reason, Request, Typed};
 use crate::client::Change;
@@ -52,15 +53,7 @@ fn volume(claim: &Object, class: &StorageClass) -> PersistentVolume {
     volume.spec = Some(PersistentVolumeSpec {
         access_modes: spec.access_modes,
         capacity: Some([("storage".to_owned(), requested(own).to_text())].into()),
-        claim_ref: Some(ObjectReference {
-            api_version: Some("v1".to_owned()),
-            kind: Some("PersistentVolumeClaim".to_owned()),
-            name: Some(claim.name().to_owned()),
-            namespace: Some(claim.namespace().to_owned()),
-            uid: Some(claim.uid().to_owned()),
-            resource_version: Some(claim.resource_version().to_string()),
-            field_path: None,
-        }),
+        claim_ref: Some(reference(claim)),
         csi: Some(CSIPersistentVolumeSource {
             driver: DRIVER.to_owned(),
             volume_handle: name,

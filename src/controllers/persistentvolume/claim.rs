@@ -2,20 +2,20 @@
 //!
 //! Mirrors `syncUnboundClaim` and `syncBoundClaim` of pv_controller.go.
 
-use k8s_openapi::api::core::v1::{ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
 
 use crate::api::printers::persistentvolumeclaim::storage_class;
 use crate::api::volumes::{
     BIND_COMPLETED, BOUND_BY_CONTROLLER, PROVISIONER, PROVISIONER_BETA, SELECTED_NODE, annotate, annotated,
-    claim_phase, claims, volume_name, volume_phase,
+    claim_phase, claims, is_bound_to, reference, volume_name, volume_phase,
 };
 use crate::api::{Kind, Object, ObjectKey, Request, Typed};
 use crate::controllers::controller::Stores;
 use crate::controllers::plan::{Announce, Plan, Step, Write};
 use crate::controllers::pods;
 
-use super::matching::{best, is_bound_to, satisfies};
+use super::matching::{best, satisfies};
 
 /// What is to be done about a claim.
 pub fn sync(object: &Object, stores: &Stores) -> Plan {
@@ -178,15 +178,7 @@ fn bind(volume: &Object, claim: &Object) -> Plan {
     let by_controller = spec.claim_ref.is_none();
     let whole = spec.claim_ref.as_ref().is_some_and(|reference| reference.uid.as_deref() == Some(claim.uid()));
     if !whole {
-        spec.claim_ref = Some(ObjectReference {
-            api_version: Some("v1".to_owned()),
-            kind: Some("PersistentVolumeClaim".to_owned()),
-            name: Some(claim.name().to_owned()),
-            namespace: Some(claim.namespace().to_owned()),
-            uid: Some(claim.uid().to_owned()),
-            resource_version: Some(claim.resource_version().to_string()),
-            field_path: None,
-        });
+        spec.claim_ref = Some(reference(claim));
         if by_controller {
             annotate(&mut kept.metadata, BOUND_BY_CONTROLLER, "yes");
         }

@@ -8,18 +8,9 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use crate::api::printers::persistentvolumeclaim::storage_class;
 use crate::api::printers::storage::volume_class;
 use crate::api::selectors::LabelSelector;
-use crate::api::volumes::{capacity, requested, volume_phase};
+use crate::api::volumes::{capacity, is_bound_to, requested, volume_phase};
 use crate::api::{Kind, Object};
 use crate::controllers::controller::Stores;
-
-/// `IsVolumeBoundToClaim`: whether the volume is kept for this claim.
-pub fn is_bound_to(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool {
-    let Some(reference) = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref()) else { return false };
-    let uid = reference.uid.as_deref().unwrap_or_default();
-    reference.name == claim.metadata.name
-        && reference.namespace == claim.metadata.namespace
-        && (uid.is_empty() || Some(uid) == claim.metadata.uid.as_deref())
-}
 
 /// `CheckVolumeSatisfyClaim`.
 ///

@@ -11,8 +11,10 @@ use super::super::cluster_event::{ClusterEvent, EventResource, action};
 use super::super::framework::{Code, CycleState, Plugin, Point, PreFilter, Rejection, Verdict};
 use super::super::node_info::NodeInfo;
 use super::super::pod_info::PodInfo;
-use super::super::volumes::{Volumes, claim_class, is_for_pod, volume_name};
+use super::super::volumes::{Volumes, is_for_pod};
 use super::volume_binding::uses;
+use crate::api::printers::persistentvolumeclaim::storage_class;
+use crate::api::volumes::volume_name;
 
 /// The plugin's name.
 pub const NAME: &str = "NodeVolumeLimits";
@@ -35,7 +37,7 @@ fn handle(key: &ObjectKey, volumes: &Volumes) -> Option<(String, String)> {
         let source = volume.spec.as_ref()?.csi.as_ref()?;
         return Some((source.driver.clone(), source.volume_handle.clone()));
     }
-    let class = volumes.class(claim_class(claim))?;
+    let class = volumes.class(storage_class(claim))?;
     Some((class.provisioner.clone(), format!("unbound-{key}")))
 }
 

@@ -16,7 +16,8 @@ use super::super::framework::{Code, CycleState, Plugin, Point, PreFilter, Reject
 use super::super::node_info::NodeInfo;
 use super::super::pod_info::PodInfo;
 use super::super::volume_match::{PodVolumeClaims, are_bound, assumed, find_pod_volumes, pod_volume_claims};
-use super::super::volumes::{Volumes, is_for_pod, volume_name};
+use super::super::volumes::{Volumes, is_for_pod};
+use crate::api::volumes::volume_name;
 
 /// The plugin's name.
 pub const NAME: &str = "VolumeBinding";

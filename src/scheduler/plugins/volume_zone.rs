@@ -13,8 +13,10 @@ use super::super::cluster_event::{ClusterEvent, EventResource, action};
 use super::super::framework::{Code, CycleState, Plugin, Point, PreFilter, Rejection, Verdict};
 use super::super::node_info::NodeInfo;
 use super::super::pod_info::PodInfo;
-use super::super::volumes::{Volumes, claim_class, volume_name};
+use super::super::volumes::Volumes;
 use super::volume_binding::uses;
+use crate::api::printers::persistentvolumeclaim::storage_class;
+use crate::api::volumes::volume_name;
 
 /// The plugin's name.
 pub const NAME: &str = "VolumeZone";
@@ -53,7 +55,7 @@ fn of_pod(pod: &PodInfo, volumes: &Volumes) -> Result<Vec<Topology>, String> {
             all.extend(topologies(volume));
             continue;
         }
-        let class = claim_class(claim);
+        let class = storage_class(claim);
         if class.is_empty() {
             return Err("PersistentVolumeClaim had no pv name and storageClass name".to_owned());
         }
