@@ -217,6 +217,8 @@ for (const theme of ["light", "dark"]) {
 
 test("without motion nothing fades, and what changed last is marked", () => on("?paused", { reducedMotion: "reduce" }, async (page) => {
   await applied(page);
+  // What changes once the graph is there is marked as changed: it has to be there first.
+  await there(page, /^Deployment web/);
   await kubectl(page, "kubectl scale deployment web --replicas=4");
   await rest(page, 5_000);
   await eventually(async () => await graph(page).locator(".pulse").count() > 0, true);

@@ -177,10 +177,14 @@ test("the apply is followed as a story to Available, step by step", () => on("?p
 
 test("following one pod shows only its own packets", () => on("?paused&seed=3", {}, async (page) => {
   await applied(page, 6_000);
-  const pod = page.locator("svg.things [data-pick^='pod:'][role=button]").first();
-  await pod.focus();
-  await page.keyboard.press("Enter");
-  await page.keyboard.press("f");
+  const pods = page.locator("svg.things [data-pick^='pod:'][role=button]");
+  await eventually(() => pods.count(), 3);
+  // Picked by what it is, not by where it stands among the others: they may still be on their way to the screen.
+  const pick = await pods.first().getAttribute("data-pick");
+  const pod = page.locator(`svg.things [data-pick="${pick}"][role=button]`);
+  await pod.press("Enter");
+  await page.waitForSelector(`svg.things .sel [data-pick="${pick}"]`);
+  await pod.press("f");
   await page.getByRole("tab", { name: "Story" }).waitFor();
   const steps = inspector(page).locator(".steps > li");
   await eventually(() => steps.filter({ hasText: "The scheduler binds" }).count(), 1);
