@@ -9,7 +9,7 @@ use crate::api::{Message, Request};
 use crate::sim::persistent::OrdMap;
 use crate::sim::{Envelope, EventId, ProcessId, Record, Trace};
 
-use super::label::is_heartbeat;
+use super::label::{is_heartbeat, only_looks};
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
@@ -104,18 +104,23 @@ impl TraceIndex {
                 None
             }
             Message::Etcd(EtcdMessage::Response { call, .. }) => Some((envelope.to, Protocol::Etcd, *call)),
-            Message::Cri(CriMessage::Request { call, .. }) => {
+            Message::Cri(CriMessage::Request { call, request }) => {
+                entry.heartbeat &= only_looks(request);
                 self.calls.insert((envelope.from, Protocol::Cri, *call), envelope.id);
                 None
             }
             Message::Cri(CriMessage::Response { call, .. } | CriMessage::LogLines { call, .. }) => {
                 Some((envelope.to, Protocol::Cri, *call))
             }
+            Message::Disk(_) => {
+                entry.heartbeat = false;
+                None
+            }
             _ => None,
         };
         if let Some(request) = key.and_then(|key| self.calls.get(&key)) {
             entry.request = request.0;
-            if matches!(envelope.payload, Message::Response { .. }) {
+            if matches!(envelope.payload, Message::Response { .. } | Message::Cri(CriMessage::Response { .. })) {
                 entry.heartbeat = self.is_heartbeat(*request);
             }
         }

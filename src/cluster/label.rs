@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::cri::{CriMessage, CriResponse};
+use crate::api::cri::{CriMessage, CriRequest, CriResponse};
 use crate::api::etcd::{EtcdMessage, EtcdRequest, EtcdResponse, Op};
 use crate::api::{Body, Message, Request, Response, WatchEvent};
 
@@ -186,10 +186,28 @@ fn cri_label(message: &CriMessage) -> Label {
     }
 }
 
-/// Whether a request is part of the standing heartbeat: leases, node status, discovery of nothing new.
+/// Whether a request is part of the standing heartbeat: leases, and a node's status as its own kubelet reports it. What a
+/// controller writes there (that a node is not ready, which volumes are attached) is news.
 pub fn is_heartbeat(request: &Request) -> bool {
     let parts = parts(&request.path);
-    parts.resource == "leases" && !request.is_watch() || parts.resource == "nodes" && parts.subresource == "status"
+    let own_status =
+        parts.resource == "nodes" && parts.subresource == "status" && request.user_agent.starts_with("kubelet/");
+    parts.resource == "leases" && !request.is_watch() || own_status
+}
+
+/// Whether a call to the runtime only looks: one that a heartbeat asks for is part of it, and one that does something
+/// is not.
+pub fn only_looks(request: &CriRequest) -> bool {
+    matches!(
+        request,
+        CriRequest::Version
+            | CriRequest::Status
+            | CriRequest::ListPodSandbox
+            | CriRequest::ListContainers
+            | CriRequest::ListImages
+            | CriRequest::ImageStatus { .. }
+            | CriRequest::ContainerStatus { .. }
+    )
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub use explain::{BodyView, CauseLink, MessageView};
 pub use export::export_objects;
 pub use faults::{BrokenLink, Standing};
 pub use gateway::{Gateway, GatewayEvent};
-pub use label::{FlightKind, Label, message_label};
+pub use label::{FlightKind, Label, message_label, short_name};
 pub use link::{fragment, read_fragment};
 pub use session::{Applied, InvocationView, Session, Stats};
 pub use session_file::{BYTES_MAX, NODES_MAX, SessionFile};

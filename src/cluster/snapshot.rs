@@ -65,6 +65,8 @@ pub struct ComponentView {
     /// Whether there is a process at all, and whether it is frozen.
     pub running: bool,
     pub frozen: bool,
+    /// Whether nothing asks for it: a CSI driver without a volume or a claim to it.
+    pub idle: bool,
     /// Small facts the picture shows in its box, in order: `watches 27`, `rev 1289`, `deployment 1`.
     pub facts: Vec<(Arc<str>, Arc<str>)>,
 }

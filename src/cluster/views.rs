@@ -104,25 +104,26 @@ impl World {
         flights
     }
 
-    /// Brings the components up to date. Where the same processes run as before only their facts may differ.
+    /// Brings the components up to date. Where the same processes run as before only their facts may differ, and
+    /// whether anything asks for them.
     fn refresh_components(&self, views: &mut Views, same_running: bool) {
         if !same_running || views.components.is_empty() {
             views.components = Arc::new(self.component_views());
             return;
         }
         let few = self.kernel().processes().count() <= PROCESSES_FEW;
-        let changed: Vec<(usize, Vec<(Arc<str>, Arc<str>)>)> = views
+        let changed: Vec<(usize, bool, Vec<(Arc<str>, Arc<str>)>)> = views
             .components
             .iter()
             .enumerate()
             .filter(|(_, view)| few || !matches!(view.role, Role::Kubelet | Role::Runtime))
-            .map(|(at, view)| (at, self.facts(view.role, view.process, few)))
-            .filter(|(at, facts)| views.components[*at].facts != *facts)
+            .map(|(at, view)| (at, self.is_idle(view.role), self.facts(view.role, view.process, few)))
+            .filter(|(at, idle, facts)| views.components[*at].idle != *idle || views.components[*at].facts != *facts)
             .collect();
         if !changed.is_empty() {
             let components = Arc::make_mut(&mut views.components);
-            for (at, facts) in changed {
-                components[at].facts = facts;
+            for (at, idle, facts) in changed {
+                (components[at].idle, components[at].facts) = (idle, facts);
             }
         }
     }
@@ -182,10 +183,15 @@ impl World {
                     node: Arc::from(node),
                     running: state != ProcessState::Stopped,
                     frozen: state == ProcessState::Frozen,
+                    idle: self.is_idle(role),
                     facts: self.facts(role, process, few),
                 })
             })
             .collect()
+    }
+
+    fn is_idle(&self, role: Role) -> bool {
+        role == Role::Storage && self.csi_driver().is_idle()
     }
 
     /// Whether one of several leads; nothing where there is only one.

@@ -242,12 +242,12 @@ mod tests {
     }
 
     fn labels(packets: &[Packet], emphasis: Emphasis<'_>) -> Vec<PlacedLabel> {
-        place_labels(&Layout::new(Form::Wide, 3), packets, emphasis, SIZE)
+        place_labels(&Layout::new(Form::Wide, 3, false), packets, emphasis, SIZE)
     }
 
     #[test]
     fn labels_cover_neither_boxes_nor_each_other() {
-        let layout = Layout::new(Form::Wide, 3);
+        let layout = Layout::new(Form::Wide, 3, false);
         let sites = [Site::Scheduler, Site::Controllers, Site::Etcd, Site::Kubectl, Site::Kubelet(0), Site::Kubelet(1)];
         let packets: Vec<Packet> = sites
             .iter()
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_bundle_is_labelled_with_noun_and_count() {
-        let layout = Layout::new(Form::Wide, 3);
+        let layout = Layout::new(Form::Wide, 3, false);
         let mut bundle = packet(&layout, 1, Site::Kubelet(0), 0.5, FlightKind::Watch);
         bundle.count = 1_204;
         let placed = labels(&[bundle], Emphasis::default());
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn many_packets_keep_one_label_a_wire_and_every_error() {
-        let layout = Layout::new(Form::Wide, 3);
+        let layout = Layout::new(Form::Wide, 3, false);
         let mut packets: Vec<Packet> =
             (0..30).map(|id| packet(&layout, id, Site::Kubelet(0), id as f64 / 40.0, FlightKind::Watch)).collect();
         packets[20].kind = FlightKind::ErrorResponse;
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_board_finds_what_a_look_at_all_of_them_finds() {
-        let layout = Layout::new(Form::Wide, 3);
+        let layout = Layout::new(Form::Wide, 3, false);
         let packets: Vec<Packet> = (0..60)
             .map(|id| packet(&layout, id, Site::Kubelet((id % 3) as usize), id as f64 / 61.0, FlightKind::Watch))
             .collect();
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_fan_out_to_a_thousand_nodes_has_a_label_a_rack_at_most() {
-        let layout = Layout::new(Form::Wide, 1_000);
+        let layout = Layout::new(Form::Wide, 1_000, false);
         let packets: Vec<Packet> =
             (0..1_000).map(|id| packet(&layout, id, Site::Kubelet(id as usize), 0.4, FlightKind::Watch)).collect();
         let placed = place_labels(&layout, &packets, Emphasis::default(), SIZE);

@@ -4,6 +4,8 @@ use crate::sim::persistent::OrdMap;
 
 use super::geometry::{Path, Point, Rect, point, rect};
 
+mod driver;
+
 /// Radius of a wire's corners.
 const CORNER: f64 = 10.0;
 /// A few racks are drawn so much larger than many.
@@ -17,6 +19,8 @@ pub enum Site {
     ApiServer,
     Client,
     Controllers,
+    /// The CSI driver's controller and its storage.
+    Driver,
     Etcd,
     Kubectl,
     Scheduler,
@@ -101,6 +105,8 @@ pub struct Layout {
     pub etcd: Rect,
     pub kubectl: Rect,
     pub scheduler: Rect,
+    /// The CSI driver's box, where something asks for it.
+    pub driver: Option<Rect>,
     pub cards: Vec<Card>,
     /// The outlines of racks, empty outside of that level.
     pub racks: Vec<Rect>,
@@ -114,8 +120,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of a cluster with `nodes` nodes.
-    pub fn new(form: Form, nodes: usize) -> Layout {
+    /// The layout of a cluster with `nodes` nodes, and with its CSI driver where that is `driven`.
+    pub fn new(form: Form, nodes: usize, driven: bool) -> Layout {
         let level = match nodes {
             0..=3 => Level::Nodes,
             4..=12 => Level::Compact,
@@ -126,18 +132,34 @@ impl Layout {
             Form::Phone => phone(level),
             Form::Embed => embed(level),
         };
+        if driven {
+            layout.place_driver();
+        }
         match level {
             Level::Nodes => layout.place_row(nodes),
             Level::Compact => layout.place_rows_of_four(nodes),
             Level::Racks => layout.place_racks(nodes),
         }
+        layout.note_ends(0);
+        let known = layout.wires.len();
+        layout.wire_driver();
+        layout.note_ends(known);
         layout.note();
         layout
+    }
+
+    /// Takes note of who is wired to whom, from a wire on.
+    fn note_ends(&mut self, first: usize) {
+        for (index, wire) in self.wires.iter().enumerate().skip(first) {
+            self.by_ends.insert((wire.a, wire.b), (index, true));
+            self.by_ends.insert((wire.b, wire.a), (index, false));
+        }
     }
 
     /// Takes note of what is asked of it in every frame.
     fn note(&mut self) {
         self.obstacles = vec![self.api_server, self.controllers, self.etcd, self.kubectl, self.scheduler];
+        self.obstacles.extend(self.driver);
         match self.level {
             Level::Nodes => {
                 self.obstacles.extend(self.cards.iter().flat_map(|card| [card.kubelet, card.runtime, card.pods]));
@@ -146,8 +168,6 @@ impl Layout {
             Level::Racks => self.obstacles.extend_from_slice(&self.racks),
         }
         for (index, wire) in self.wires.iter().enumerate() {
-            self.by_ends.insert((wire.a, wire.b), (index, true));
-            self.by_ends.insert((wire.b, wire.a), (index, false));
             for pair in wire.path.corners().windows(2).filter(|_| wire.drawn) {
                 let (x, y) = (pair[0].x.min(pair[1].x), pair[0].y.min(pair[1].y));
                 let line = rect(x, y, (pair[0].x - pair[1].x).abs(), (pair[0].y - pair[1].y).abs());
@@ -162,6 +182,7 @@ impl Layout {
             Site::ApiServer => self.api_server,
             Site::Client => self.client,
             Site::Controllers => self.controllers,
+            Site::Driver => self.driver?,
             Site::Etcd => self.etcd,
             Site::Kubectl => self.kubectl,
             Site::Scheduler => self.scheduler,
@@ -234,7 +255,8 @@ impl Layout {
     fn place_rows_of_four(&mut self, nodes: usize) {
         let phone = self.form.is_small();
         let (area, gap) = match self.form {
-            Form::Wide => (rect(16.0, 358.0, 728.0, 288.0), 16.0),
+            // The driver's wires need room of their own between the columns.
+            Form::Wide => (rect(16.0, 358.0, 728.0, 288.0), if self.driver.is_some() { 22.0 } else { 16.0 }),
             Form::Phone => (rect(8.0, 208.0, 374.0, 112.0), 9.0),
             Form::Embed => (rect(18.0, 208.0, 684.0, 112.0), 16.0),
         };
@@ -261,7 +283,7 @@ impl Layout {
             let runtime = rect(agents.x + split + 14.0, agents.y, agents.w - split - 14.0, agents.h);
             let top = agents.bottom() + if phone { 2.0 } else { 8.0 };
             let pods = rect(agents.x, top, agents.w, card.bottom() - top - if phone { 2.0 } else { 8.0 });
-            let trunk = card.x - gap / 2.0;
+            let trunk = card.x - if self.driver.is_some() && !phone { 7.0 } else { gap / 2.0 };
             let entry = kubelet.center().y;
             let (exit, lane) = (exits[column], lanes[column]);
             let corners = [
@@ -366,6 +388,7 @@ fn wide(level: Level) -> Layout {
         etcd: rect(600.0, 146.0, 132.0, 126.0),
         kubectl: rect(14.0, 196.0, 94.0, 54.0),
         scheduler: rect(144.0, 28.0, 166.0, 80.0),
+        driver: None,
         cards: Vec::new(),
         racks: Vec::new(),
         wires: Vec::new(),
@@ -394,6 +417,7 @@ fn phone(level: Level) -> Layout {
         etcd: rect(300.0, 86.0, 74.0, 70.0),
         kubectl: rect(8.0, 98.0, 66.0, 40.0),
         scheduler: rect(100.0, 20.0, 88.0, 32.0),
+        driver: None,
         cards: Vec::new(),
         racks: Vec::new(),
         wires: Vec::new(),
@@ -422,6 +446,7 @@ fn embed(level: Level) -> Layout {
         etcd: rect(586.0, 81.0, 100.0, 72.0),
         kubectl: rect(18.0, 105.0, 82.0, 38.0),
         scheduler: rect(140.0, 28.0, 152.0, 36.0),
+        driver: None,
         cards: Vec::new(),
         racks: Vec::new(),
         wires: Vec::new(),
@@ -474,7 +499,13 @@ mod tests {
 
     #[track_caller]
     fn check(form: Form, nodes: usize) -> Layout {
-        let layout = Layout::new(form, nodes);
+        check_driven(form, nodes, true);
+        check_driven(form, nodes, false)
+    }
+
+    #[track_caller]
+    fn check_driven(form: Form, nodes: usize, driven: bool) -> Layout {
+        let layout = Layout::new(form, nodes, driven);
         assert_eq!(layout.cards.len(), nodes);
         let stage = rect(0.0, 0.0, layout.size.x, layout.size.y);
         for card in &layout.cards {
@@ -489,6 +520,8 @@ mod tests {
         }
         for node in 0..nodes {
             assert!(layout.wire(Site::ApiServer, Site::Kubelet(node)).is_some(), "node {node} of {nodes} has no wire");
+            let storage = layout.wire(Site::Runtime(node), Site::Driver);
+            assert_eq!(storage.is_some(), driven, "node {node} of {nodes} and its storage");
         }
         layout
     }
@@ -511,6 +544,23 @@ mod tests {
     }
 
     #[test]
+    fn the_driver_stands_clear_of_everything() {
+        for form in [Form::Wide, Form::Phone, Form::Embed] {
+            for nodes in [1, 3, 8, 60] {
+                let layout = check(form, nodes);
+                assert_eq!(layout.site(Site::Driver), None);
+                let layout = check_driven(form, nodes, true);
+                let own = layout.driver.expect("it is driven").grown(2.0);
+                let boxes = [layout.band, layout.kubectl, layout.client, layout.etcd];
+                let cards = layout.cards.iter().map(|card| card.rect).chain(layout.racks.iter().copied());
+                for other in boxes.into_iter().chain(cards) {
+                    assert!(!own.overlaps(&other), "{form:?}, {nodes} nodes: {own:?} {other:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_wire_is_found_from_both_ends() {
         let layout = check(Form::Wide, 3);
         let (down, along) = layout.wire(Site::ApiServer, Site::Kubelet(2)).expect("it is wired");
@@ -523,8 +573,9 @@ mod tests {
         for (form, nodes) in
             [(Form::Wide, 1), (Form::Wide, 3), (Form::Wide, 8), (Form::Embed, 2), (Form::Embed, 3), (Form::Embed, 8)]
         {
-            let layout = check(form, nodes);
-            for wire in &layout.wires {
+            let layouts = [check_driven(form, nodes, false), check_driven(form, nodes, true)];
+            for (layout, wire) in layouts.iter().flat_map(|layout| layout.wires.iter().map(move |wire| (layout, wire)))
+            {
                 for (site, at) in [(wire.a, wire.path.at(0.0).0), (wire.b, wire.path.at(wire.path.length()).0)] {
                     let edge = layout.site(site).expect("a wired site has a place");
                     assert!(

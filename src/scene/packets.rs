@@ -152,6 +152,7 @@ mod tests {
             node: Arc::from(node),
             running: true,
             frozen: false,
+            idle: false,
             facts: Vec::new(),
         };
         Sites::new(&[
@@ -177,7 +178,7 @@ mod tests {
     }
 
     fn at(flights: &[Flight], now: u64) -> Vec<Packet> {
-        let layout = Layout::new(Form::Wide, 3);
+        let layout = Layout::new(Form::Wide, 3, false);
         packets(&layout, &sites(), flights, SimTime(now), Place::Exact, &mut Aggregates::default())
     }
 
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn dense_edges_are_joined_and_separate_later() {
-        let layout = Layout::new(Form::Wide, 3);
+        let layout = Layout::new(Form::Wide, 3, false);
         let mut aggregates = Aggregates::default();
         let mut count = |n: u64| {
             let flights: Vec<Flight> = (0..n).map(|id| flight(id, 3, 1, id, 1_000)).collect();
@@ -220,7 +221,7 @@ mod tests {
 
     #[test]
     fn reduced_motion_knows_three_stops() {
-        let layout = Layout::new(Form::Wide, 3);
+        let layout = Layout::new(Form::Wide, 3, false);
         let mut places: Vec<f64> = (0..100)
             .map(|now| {
                 let flights = [flight(1, 2, 1, 0, 100)];
@@ -233,11 +234,12 @@ mod tests {
 
     #[test]
     fn nodes_of_a_rack_share_the_edge_that_is_drawn() {
-        let layout = Layout::new(Form::Wide, 100);
+        let layout = Layout::new(Form::Wide, 100, false);
         let components: Vec<ComponentView> = std::iter::once((1, Role::ApiServer, String::new()))
             .chain((0..100).map(|node| (node + 10, Role::Kubelet, format!("node-{node}"))))
             .map(|(process, role, node)| ComponentView {
                 frozen: false,
+                idle: false,
                 process: ProcessId(process),
                 name: Arc::from(format!("{}/{node}", role.as_str())),
                 role,

@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_plate_has_six_places_a_node() {
-        let layout = Layout::new(Form::Wide, 3);
+        let layout = Layout::new(Form::Wide, 3, false);
         let (grid, places) = places_for(Form::Wide, Level::Nodes, &layout.cards[0], 3);
         assert_eq!((grid, places.len()), (Grid::Named, 6));
         assert_eq!(places[0], rect(26.0, 464.0, 103.0, 42.0));

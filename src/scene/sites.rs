@@ -29,8 +29,9 @@ impl Sites {
                 Role::Etcd => Site::Etcd,
                 Role::Kubectl => Site::Kubectl,
                 Role::Scheduler => Site::Scheduler,
-                // It stands beyond the plate: what it says is in the log.
-                Role::Storage => continue,
+                // Nobody has asked it for anything: what it says to keep up is in the log.
+                Role::Storage if component.idle => continue,
+                Role::Storage => Site::Driver,
                 Role::Kubelet => Site::Kubelet(sites.node_or_add(&component.node)),
                 Role::Runtime => Site::Runtime(sites.node_or_add(&component.node)),
             };
@@ -55,6 +56,11 @@ impl Sites {
     /// The process that stands there.
     pub fn process_at(&self, site: Site) -> Option<ProcessId> {
         self.by_process.iter().find(|(_, at)| **at == site).map(|(process, _)| *process)
+    }
+
+    /// Whether the CSI driver is on the stage.
+    pub fn are_driven(&self) -> bool {
+        self.process_at(Site::Driver).is_some()
     }
 
     /// The number of a node.

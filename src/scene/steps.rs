@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn arrows_follow_the_wires() {
-        let layout = Layout::new(Form::Wide, 3);
+        let layout = Layout::new(Form::Wide, 3, false);
         let step = |from: Site, arrow: Arrow| along_wire(&layout, from, arrow);
         assert_eq!(step(Site::Kubectl, Arrow::Right), Some(Site::ApiServer));
         assert_eq!(step(Site::ApiServer, Arrow::Left), Some(Site::Kubectl));
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn everything_is_reached_by_arrows_alone() {
         for (form, nodes) in [(Form::Wide, 1), (Form::Wide, 3), (Form::Wide, 8), (Form::Phone, 3), (Form::Embed, 5)] {
-            let layout = Layout::new(form, nodes);
+            let layout = Layout::new(form, nodes, false);
             let mut sites = vec![Site::Kubectl, Site::Scheduler, Site::Controllers, Site::ApiServer, Site::Etcd];
             sites.extend((0..nodes).flat_map(|node| [Site::Kubelet(node), Site::Runtime(node)]));
             let boxes: Vec<Rect> = sites.iter().filter_map(|site| layout.site(*site)).collect();

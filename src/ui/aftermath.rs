@@ -184,7 +184,7 @@ impl Aftermath {
             (Method::Put, "pods", "status") if view.from.starts_with("kube-controller-manager") => {
                 let caption = Caption(vec![
                     (false, format!("{from} marks the pod ")),
-                    (true, short(name).to_owned()),
+                    (true, short(name)),
                     (false, " as not ready.".to_owned()),
                 ]);
                 Some(plain("marks not ready".to_owned(), caption, &[], "pods"))
@@ -200,7 +200,7 @@ impl Aftermath {
                 let rest = format!(" from {}: it does not tolerate the node's taint.", node_of(session, path, name));
                 let caption = Caption(vec![
                     (false, "The taint eviction controller deletes the pod ".to_owned()),
-                    (true, short(name).to_owned()),
+                    (true, short(name)),
                     (false, rest),
                 ]);
                 Some(plain("taint eviction".to_owned(), caption, &[], "pods"))
@@ -262,7 +262,7 @@ impl Aftermath {
         let from = who(&view.from, view.user_agent.as_deref().unwrap_or_default());
         let caption = Caption(vec![
             (false, format!("{from} reports {reason} of ")),
-            (true, short(name).to_owned()),
+            (true, short(name)),
             (false, format!(": {}", sentence(&message))),
         ]);
         // What is said of many pods differs in their names and numbers.

@@ -124,8 +124,7 @@ fn reported(view: &MessageView, name: &str) -> Option<Beat> {
         .get("containerStatuses")
         .and_then(|list| list.get(0)?.get("state")?.get("waiting")?.get("reason")?.as_str());
     let who = who(&view.from, "");
-    let start =
-        |rest: String| Caption(vec![(false, format!("{who} reports ")), (true, short(name).to_owned()), (false, rest)]);
+    let start = |rest: String| Caption(vec![(false, format!("{who} reports ")), (true, short(name)), (false, rest)]);
     let (key, caption) = match (ready, phase, waiting) {
         (true, Some(phase), _) => ("ready".to_owned(), start(format!(" as {phase} and ready."))),
         (true, None, _) => ("ready".to_owned(), start(" as ready.".to_owned())),
@@ -186,7 +185,7 @@ fn response(view: &MessageView) -> Option<Beat> {
     let to = who(&view.to, view.user_agent.as_deref().unwrap_or_default()).replacen("The ", "the ", 1);
     let caption = Caption(vec![
         (false, format!("The API server answers {to}: the {} ", caption::noun(resource))),
-        (true, short(&name).to_owned()),
+        (true, short(&name)),
         (false, " is stored.".to_owned()),
     ]);
     Some(plain(key, caption, &[ETCD], counted(resource)))

@@ -1,11 +1,15 @@
 //! The narrator: one sentence for what a message says and makes happen. Nothing is invented: who, what
 //! and where are read off the message.
 
-use crate::cluster::{BodyView, FlightKind, MessageView};
+use crate::cluster::{BodyView, FlightKind, MessageView, short_name};
 
 use super::screen::Caption;
 
+/// Longer names, as those of volumes and attachments, are cut in the middle.
+const NAME_MAX: usize = 30;
+
 /// A sentence in the making.
+#[derive(Default)]
 struct Sentence(Vec<(bool, String)>);
 
 impl Sentence {
@@ -35,6 +39,7 @@ pub fn who(process: &str, user_agent: &str) -> String {
         "kube-scheduler" => "The scheduler".to_owned(),
         "kube-controller-manager" => controller(user_agent),
         "client" => "A client".to_owned(),
+        "csi-driver" => "The CSI driver".to_owned(),
         "etcd" | "kubectl" => process.to_owned(),
         agent => match agent.split_once('/') {
             Some(("kube-scheduler", host)) => format!("The scheduler on {host}"),
@@ -73,10 +78,11 @@ fn controller(user_agent: &str) -> String {
 }
 
 /// A pod's or object's name as prose has it: the last part of a generated name.
-pub fn short(name: &str) -> &str {
+pub fn short(name: &str) -> String {
     match name.rsplit_once('-') {
-        Some((_, tail)) if tail.len() == 5 && name.matches('-').count() > 1 => tail,
-        _ => name,
+        Some((_, tail)) if tail.len() == 5 && name.matches('-').count() > 1 => tail.to_owned(),
+        _ if name.len() > NAME_MAX => short_name(name),
+        _ => name.to_owned(),
     }
 }
 
@@ -199,7 +205,7 @@ fn with_name(caption: Caption, name: Option<&str>) -> Caption {
             let mut runs = caption.0;
             runs.pop();
             runs.push((false, "creates the pod ".to_owned()));
-            runs.push((true, short(name).to_owned()));
+            runs.push((true, short(name)));
             runs.push((false, ".".to_owned()));
             Caption(runs)
         }
@@ -304,6 +310,9 @@ fn watch(message: &MessageView) -> Option<Caption> {
 fn grpc(message: &MessageView) -> Option<Caption> {
     let node = message.from.split_once('/').or_else(|| message.to.split_once('/')).map(|(_, node)| node);
     let label = message.label.first.as_ref();
+    if message.from.as_ref() == "csi-driver" || message.to.as_ref() == "csi-driver" {
+        return disk(label, node?, &message.label.second);
+    }
     match node {
         None => {
             let key = message.etcd_key.as_deref()?;
@@ -335,6 +344,22 @@ fn grpc(message: &MessageView) -> Option<Caption> {
             Sentence::new("The kubelet on ").bold(node).say(format!(" {say}")).done()
         }
     }
+}
+
+/// What goes between a node and the storage behind its disks.
+fn disk(what: &str, node: &str, disk: &str) -> Option<Caption> {
+    let sentence = Sentence::default();
+    match what {
+        "Open" => sentence.bold(node).say(" opens the disk ").bold(disk).say(", to mount it for a container."),
+        "Opened" => sentence.say("The storage gives ").bold(node).say(" what is on the disk ").bold(disk).say("."),
+        "Write" => sentence.bold(node).say(" writes to the disk ").bold(disk).say(". It stays when the pod goes."),
+        "Close" => sentence.bold(node).say(" lets go of the disk ").bold(disk).say("."),
+        "Refused" => {
+            sentence.say("The storage refuses: the disk ").bold(disk).say(" is not attached to ").bold(node).say(".")
+        }
+        _ => return None,
+    }
+    .done()
 }
 
 /// The sentence for an act from outside.
@@ -450,6 +475,7 @@ mod tests {
     #[test]
     fn generated_names_are_shortened() {
         assert_eq!(short("web-7d4b9c6f5d-m6vqz"), "m6vqz");
+        assert_eq!(short("pvc-25f546a2-1a8e-4e06-8345-c222d89011b0"), "pvc-25f…011b0");
         assert_eq!(short("web"), "web");
         assert_eq!(short("node-a"), "node-a");
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::inside::{Look, Place};
-use crate::cluster::{Applied, Command, Flight, FlightKind, GatewayEvent, Phase, Session, Snapshot};
+use crate::cluster::{Applied, Command, ComponentView, Flight, FlightKind, GatewayEvent, Phase, Session, Snapshot};
 use crate::scene::{self, Aggregates, Form, Layout, Packet, PodPlaces, Sites, packets};
 use crate::sim::Order;
 use crate::sim::persistent::OrdMap;
@@ -103,7 +103,7 @@ impl Engine {
     pub fn new(asked: &Asked) -> Engine {
         let mut session = Session::ready(asked.config.clone());
         let snapshot = session.snapshot();
-        let layout = Layout::new(Form::Wide, asked.config.nodes as usize);
+        let layout = Layout::new(Form::Wide, asked.config.nodes as usize, false);
         let things = Things {
             sites: Rc::new(Sites::new(&snapshot.components)),
             layout: Rc::new(layout),
@@ -493,18 +493,15 @@ impl Engine {
         if same {
             return;
         }
-        let same_names =
-            old.components.iter().map(|view| &view.name).eq(snapshot.components.iter().map(|view| &view.name));
+        let same_names = old.components.iter().map(standing_as).eq(snapshot.components.iter().map(standing_as));
         let sites = match same_names {
             true => old.sites.clone(),
             false => Rc::new(Sites::new(&snapshot.components)),
         };
-        let nodes = sites.nodes().len();
-        let layout = if old.layout.form == self.form && old.layout.cards.len() == nodes {
-            old.layout.clone()
-        } else {
-            Rc::new(Layout::new(self.form, nodes))
-        };
+        let (nodes, driven) = (sites.nodes().len(), sites.are_driven());
+        let layout = &old.layout;
+        let fits = layout.form == self.form && layout.cards.len() == nodes && layout.driver.is_some() == driven;
+        let layout = if fits { layout.clone() } else { Rc::new(Layout::new(self.form, nodes, driven)) };
         let broken = match old.standing == *standing {
             true => old.broken.clone(),
             false => Arc::new(self.session.world().broken_links()),
@@ -557,6 +554,11 @@ impl Engine {
     pub fn origin(&self) -> SimTime {
         self.log.last_input(self.now()).map_or(self.ready_at, |flag| flag.at)
     }
+}
+
+/// What decides where a component stands.
+fn standing_as(view: &ComponentView) -> (&Arc<str>, bool) {
+    (&view.name, view.idle)
 }
 
 /// Whether something is still going to happen by itself.

@@ -96,6 +96,7 @@ pub fn component_of(site: Site, nodes: &[Arc<str>]) -> Option<Arc<str>> {
         Site::ApiServer => return None,
         Site::Kubectl => Arc::from("kubectl"),
         Site::Client => Arc::from("client"),
+        Site::Driver => Arc::from("csi-driver"),
         Site::Etcd => Arc::from("etcd"),
         Site::Scheduler => Arc::from("scheduler"),
         Site::Controllers => Arc::from("controllers"),
@@ -105,13 +106,14 @@ pub fn component_of(site: Site, nodes: &[Arc<str>]) -> Option<Arc<str>> {
 }
 
 /// The chips for components.
-pub fn component_chips(nodes: &[Arc<str>], client: bool) -> Vec<Chip> {
-    let mut sites = vec![Site::Kubectl];
-    sites.extend(client.then_some(Site::Client));
-    sites.extend([Site::Etcd, Site::Scheduler, Site::Controllers]);
+pub fn component_chips(nodes: &[Arc<str>], client: bool, driven: bool) -> Vec<Chip> {
+    let mut shown = vec![Site::Kubectl];
+    shown.extend(client.then_some(Site::Client));
+    shown.extend([Site::Etcd, Site::Scheduler, Site::Controllers]);
+    shown.extend(driven.then_some(Site::Driver));
     let count = if nodes.len() > NODE_CHIPS_MAX { 1 } else { nodes.len() };
-    sites.extend((0..count).map(Site::Kubelet));
-    sites.into_iter().filter_map(|site| component_of(site, nodes)).map(Chip::Component).collect()
+    shown.extend((0..count).map(Site::Kubelet));
+    shown.into_iter().filter_map(|site| component_of(site, nodes)).map(Chip::Component).collect()
 }
 
 /// What the page shows of the filter.
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn one_thing_alone_is_two_presses() {
-        let chips = component_chips(&names(&["node-a", "node-b"]), false);
+        let chips = component_chips(&names(&["node-a", "node-b"]), false, false);
         assert_eq!(chips.len(), 6);
         let mut filter = Filter::default();
         filter.set(&chips, false);
@@ -173,7 +175,8 @@ mod tests {
     fn many_nodes_share_a_chip() {
         let nodes: Vec<Arc<str>> = (0..13).map(|index| Arc::from(format!("node-{index:04}"))).collect();
         assert_eq!(component_of(Site::Runtime(12), &nodes), Some(Arc::from("nodes")));
-        assert_eq!(component_chips(&nodes, true).len(), 6);
+        assert_eq!(component_chips(&nodes, true, false).len(), 6);
+        assert_eq!(component_chips(&nodes, true, true).len(), 7);
         assert_eq!(component_of(Site::ApiServer, &nodes), None);
     }
 }

@@ -93,7 +93,7 @@ impl Engine {
         FilterView {
             filter: self.filter.clone(),
             namespaces,
-            components: component_chips(sites.nodes(), self.log.client),
+            components: component_chips(sites.nodes(), self.log.client, sites.are_driven()),
             hidden: self.hidden,
             heartbeats: self.show_heartbeats,
         }

@@ -76,7 +76,8 @@ pub fn lane(site: Site, sites: &Sites) -> usize {
         Site::ApiServer => 1,
         Site::Etcd => 2,
         Site::Scheduler => 3,
-        Site::Controllers => 4,
+        // The driver's sidecars are controllers too.
+        Site::Controllers | Site::Driver => 4,
         Site::Kubelet(node) | Site::Runtime(node) if sites.nodes().len() <= NODE_LANES_MAX => 5 + node,
         Site::Kubelet(_) | Site::Runtime(_) => 5,
     }

@@ -46,6 +46,7 @@ mod painter;
 mod pair;
 mod pair_ask;
 mod pair_view;
+mod pair_words;
 mod picture;
 mod plain;
 mod query;

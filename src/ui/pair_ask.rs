@@ -10,7 +10,8 @@ use super::bookmarks::moment;
 use super::dialog::Dialog;
 use super::driver::first_words;
 use super::editor;
-use super::pair::{Asked, changed_lines, edited, told};
+use super::pair::{Asked, edited};
+use super::pair_words::{changed_lines, told};
 use super::share::ShareProps;
 
 /// The dialog that asks.

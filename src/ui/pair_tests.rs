@@ -1,5 +1,6 @@
 //! Two runs beside each other, as the page has them.
 
+use super::super::pair_words::{LINE_CHARS_MAX, told};
 use super::*;
 use crate::cluster::Config;
 

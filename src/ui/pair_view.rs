@@ -12,7 +12,8 @@ use super::controls::{bound, icon, phase_mark};
 use super::dialog::Dialog;
 use super::driver::Driver;
 use super::embed::SpeedPick;
-use super::pair::{Figure, PairView, Pairing, SideView, changed_lines};
+use super::pair::{Figure, PairView, Pairing, SideView};
+use super::pair_words::changed_lines;
 use super::screen::{Shared, Tracks};
 use super::timeline::{LEFT, drawing, height};
 

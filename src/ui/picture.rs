@@ -100,7 +100,7 @@ mod tests {
             label,
             count: 1,
         };
-        let svg = packets_svg(&Layout::new(Form::Wide, 3), &[packet], Some(EventId(1)));
+        let svg = packets_svg(&Layout::new(Form::Wide, 3, false), &[packet], Some(EventId(1)));
         assert!(svg.starts_with("<g transform=\"matrix(0.000,-1.000,1.000,0.000,300.00,140.00)\" color=\"var(--req)\"><use href=\"#pk-req\"/></g>"), "{svg}");
         assert!(svg.contains("POST<tspan") && svg.contains("&lt;script&gt;&#36;mono&amp;\u{fffd}"), "{svg}");
     }

@@ -151,7 +151,7 @@ fn read_place(mark: &str) -> Option<Place> {
         Some(("kubelet", node)) => Place::Kubelet(Arc::from(node)),
         Some(("containerd", node)) => Place::Runtime(Arc::from(node)),
         _ => {
-            let plain = [Place::ApiServer, Place::Etcd, Place::Scheduler, Place::ControllerManager];
+            let plain = [Place::ApiServer, Place::Etcd, Place::Scheduler, Place::ControllerManager, Place::Driver];
             plain.into_iter().find(|place| place.process() == mark)?
         }
     })
@@ -167,7 +167,7 @@ mod tests {
     fn every_place_comes_back() {
         let node: Arc<str> = Arc::from("node-a");
         let (kubelet, runtime) = (Place::Kubelet(node.clone()), Place::Runtime(node.clone()));
-        let plain = [Place::ApiServer, Place::Etcd, Place::Scheduler, Place::ControllerManager];
+        let plain = [Place::ApiServer, Place::Etcd, Place::Scheduler, Place::ControllerManager, Place::Driver];
         for place in plain.into_iter().chain([kubelet, runtime, Place::Pod(node)]) {
             assert_eq!(read_place(&place_mark(&place)), Some(place));
         }

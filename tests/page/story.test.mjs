@@ -178,7 +178,7 @@ test("the apply is followed as a story to Available, step by step", () => on("?p
 test("following one pod shows only its own packets", () => on("?paused&seed=3", {}, async (page) => {
   await applied(page, 6_000);
   const pods = page.locator("svg.things [data-pick^='pod:'][role=button]");
-  await eventually(() => pods.count(), 3);
+  await eventually(() => pods.count(), 6);
   // Picked by what it is, not by where it stands among the others: they may still be on their way to the screen.
   const pick = await pods.first().getAttribute("data-pick");
   const pod = page.locator(`svg.things [data-pick="${pick}"][role=button]`);

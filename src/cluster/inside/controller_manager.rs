@@ -2,7 +2,8 @@
 
 use crate::api::{Body, Kind, Request};
 use crate::client::InformerState;
-use crate::controllers::{InformerReport, KeyReport, KeyState, PlanReport, Step, Write};
+use crate::controllers::{ControllerManager, InformerReport, KeyReport, KeyState, PlanReport, Step, Write};
+use crate::sim::ProcessId;
 
 use super::super::label::parts;
 use super::{Fact, Look, ROWS_MAX, Sheet, Within, named, until};
@@ -49,11 +50,48 @@ pub struct ControllerManagerInside {
     pub plans: Vec<PlanInside>,
     pub queue: Sheet,
     pub informers: Sheet,
+    /// What a driver's storage holds.
+    pub disks: Option<Sheet>,
 }
 
+/// The controller manager of the cluster.
 pub(super) fn inside(within: &Within<'_>, look: &Look) -> ControllerManagerInside {
     let manager = within.world.controller_manager();
     let leader = manager.leader();
+    let facts = vec![
+        ("leads", if leader.leading { "yes".to_owned() } else { format!("no, {} does", leader.holder) }),
+        ("identity", leader.identity.to_string()),
+        ("lease renewed at", within.clock(leader.renewed_at)),
+    ];
+    of(within, manager, look, facts)
+}
+
+/// The CSI driver: its sidecars are controllers like all others.
+pub(super) fn driver(within: &Within<'_>, look: &Look) -> ControllerManagerInside {
+    let driver = within.world.csi_driver();
+    let (disks, used) = driver.counts();
+    let facts = vec![("disks", disks.to_string()), ("in use", used.to_string())];
+    ControllerManagerInside { disks: Some(disk_sheet(within)), ..of(within, driver.sidecars(), look, facts) }
+}
+
+/// What is on the storage behind the driver.
+fn disk_sheet(within: &Within<'_>) -> Sheet {
+    let mut sheet = Sheet::new("Disks", &["disk", "used by", "entries"]).note(
+        "What a disk holds outlives the pods that wrote it. An attached disk is used once a container mounts it.",
+    );
+    let disks = within.world.csi_driver().disks();
+    let total = disks.len();
+    for disk in disks.into_iter().take(ROWS_MAX) {
+        let kernel = within.world.kernel();
+        let name = |process: &ProcessId| kernel.name_of(*process).rsplit('/').next().unwrap_or_default().to_owned();
+        let users: Vec<String> = disk.users.iter().map(name).collect();
+        let used = if users.is_empty() { "nobody".to_owned() } else { users.join(", ") };
+        sheet.row(vec![disk.handle.to_string(), used, disk.entries.to_string()]);
+    }
+    sheet.cut(total)
+}
+
+fn of(within: &Within<'_>, manager: &ControllerManager, look: &Look, facts: Vec<Fact>) -> ControllerManagerInside {
     let informers = manager.informers();
     let names: Vec<(&'static str, usize)> = manager.queue_depths().collect();
     // Until the reader chooses: the one whose work most people come to see.
@@ -67,16 +105,13 @@ pub(super) fn inside(within: &Within<'_>, look: &Look) -> ControllerManagerInsid
         ControllerInside { name, keys: *keys, looks, failures, synced, lag, chosen: at == chosen }
     });
     ControllerManagerInside {
-        facts: vec![
-            ("leads", if leader.leading { "yes".to_owned() } else { format!("no, {} does", leader.holder) }),
-            ("identity", leader.identity.to_string()),
-            ("lease renewed at", within.clock(leader.renewed_at)),
-        ],
+        facts,
         controllers: controllers.collect(),
         chosen: names.get(chosen).map_or("", |(name, _)| name),
         plans: manager.plans_of(chosen).map(|plan| plan_inside(within, &plan)).collect(),
-        queue: queue(within, chosen),
+        queue: queue(within, manager, chosen),
         informers: informer_sheet(within, &informers, manager.watched_by(chosen)),
+        disks: None,
     }
 }
 
@@ -112,8 +147,8 @@ fn informer_sheet(within: &Within<'_>, informers: &[InformerReport], watched: &[
     sheet
 }
 
-fn queue(within: &Within<'_>, controller: usize) -> Sheet {
-    let (keys, total) = within.world.controller_manager().queue_of(controller, ROWS_MAX);
+fn queue(within: &Within<'_>, manager: &ControllerManager, controller: usize) -> Sheet {
+    let (keys, total) = manager.queue_of(controller, ROWS_MAX);
     let columns = &["key", "state", "retries", "asked for by"];
     let mut sheet = Sheet::new("Workqueue", columns);
     for KeyReport { key, state, retries, cause } in keys {

@@ -42,6 +42,7 @@ pub enum Place {
     Etcd,
     Scheduler,
     ControllerManager,
+    Driver,
     /// By node.
     Kubelet(Arc<str>),
     /// By node.
@@ -60,7 +61,8 @@ impl Place {
             Role::ControllerManager => Place::ControllerManager,
             Role::Kubelet => Place::Kubelet(node.clone()),
             Role::Runtime => Place::Runtime(node.clone()),
-            Role::Kubectl | Role::Client | Role::Storage => return None,
+            Role::Storage => Place::Driver,
+            Role::Kubectl | Role::Client => return None,
         })
     }
 
@@ -71,6 +73,7 @@ impl Place {
             Place::Etcd => "etcd".to_owned(),
             Place::Scheduler => "kube-scheduler".to_owned(),
             Place::ControllerManager => "kube-controller-manager".to_owned(),
+            Place::Driver => "csi-driver".to_owned(),
             Place::Kubelet(node) => format!("kubelet/{node}"),
             Place::Runtime(node) => format!("containerd/{node}"),
             Place::Pod(_) => String::new(),
@@ -174,6 +177,7 @@ impl Session {
             Place::Etcd => Inside::Etcd(etcd::inside(&within, look)),
             Place::Scheduler => Inside::Scheduler(Box::new(scheduler::inside(&within, look))),
             Place::ControllerManager => Inside::ControllerManager(controller_manager::inside(&within, look)),
+            Place::Driver => Inside::ControllerManager(controller_manager::driver(&within, look)),
             Place::Kubelet(node) => kubelet::inside(&within, node).map_or(Inside::Gone, Inside::Plain),
             Place::Runtime(node) => runtime::inside(&within, node).map_or(Inside::Gone, Inside::Plain),
             Place::Pod(uid) => pod::inside(&within, uid).map_or(Inside::Gone, Inside::Plain),

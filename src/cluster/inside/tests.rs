@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cluster::{Command, Config, Session};
+use crate::cluster::{Command, Config, Session, message_label};
+use crate::sim::Record;
 
 use super::*;
 
@@ -266,6 +267,56 @@ fn a_controller_shows_its_plans_its_informers_and_its_queue() {
         panic!("no manager")
     };
     assert!(inside.informers.rows.iter().all(|row| row.bad && row.cells[1] == "no stream"));
+}
+
+#[test]
+fn the_driver_shows_its_sidecars_and_its_disks_once_a_claim_asks() {
+    let mut session = session();
+    let idle = |session: &mut Session| {
+        let snapshot = session.snapshot();
+        let own = snapshot.components.iter().find(|view| &*view.name == "csi-driver").expect("it runs").clone();
+        (own.idle, own.facts)
+    };
+    assert!(idle(&mut session).0, "nobody asks for a disk");
+    let pod = r#"
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: writer}
+spec:
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+  containers:
+  - {name: main, image: busybox, command: [sh, -c, "echo one > /data/one; sleep 600"], volumeMounts: [{name: data, mountPath: /data}]}
+"#;
+    kubectl(&mut session, "kubectl apply -f -", pod);
+    run(&mut session, 30);
+    assert_eq!(idle(&mut session), (false, vec![("disks".into(), "1".into()), ("in use".into(), "1".into())]));
+    // That a volume is attached is news, and so is all that follows from it: the kubelet hears it of its node's status.
+    for wanted in ["Open", "RunPodSandbox"] {
+        let records = session.world().kernel().trace().records();
+        let found = records.iter().find_map(|record| match record {
+            Record::Sent(envelope) if *message_label(&envelope.payload).1.first == *wanted => Some(envelope.id),
+            _ => None,
+        });
+        let id = found.unwrap_or_else(|| panic!("no {wanted} was sent"));
+        assert!(!session.is_heartbeat(id), "{wanted} is taken for a heartbeat");
+    }
+    let Inside::ControllerManager(inside) = session.inside(&Place::Driver, &Look::default()) else {
+        panic!("no driver")
+    };
+    let names: Vec<&str> = inside.controllers.iter().map(|own| own.name).collect();
+    assert_eq!(names, ["csi-attacher", "csi-provisioner", "csi-resizer"]);
+    let node = session.snapshot().pods[0].node.to_string();
+    let disks = inside.disks.expect("it has a storage");
+    assert!(disks.rows.len() == 1 && disks.rows[0].cells[0].starts_with("pvc-"), "{disks:?}");
+    assert_eq!(disks.rows[0].cells[1..], [node, "1".to_owned()]);
+    kubectl(&mut session, "kubectl delete --wait=false pod/writer persistentvolumeclaim/data", "");
+    run(&mut session, 60);
+    assert_eq!(idle(&mut session), (true, vec![("disks".into(), "0".into()), ("in use".into(), "0".into())]));
 }
 
 #[test]

@@ -15,8 +15,8 @@ use std::any::Any;
 
 use serde_json::{Value, json};
 
-use crate::api::disk::DRIVER;
-use crate::api::{Body, Kind, Message, Method, Request, WatchType};
+use crate::api::disk::{DRIVER, DiskMessage};
+use crate::api::{Body, Kind, Message, Method, Request, WatchType, volumes};
 use crate::client::Calls;
 use crate::sim::{Ctx, Disconnect, Envelope, Process, ProcessId};
 
@@ -24,6 +24,8 @@ use super::Registration;
 use super::controller::Flags;
 use super::manager::{ControllerManager, Hosting};
 use storage::Storage;
+
+pub use storage::DiskReport;
 
 /// How the sidecars name themselves.
 const USER_AGENT: &str = "csi-driver/v1.0.0 (linux/amd64)";
@@ -91,9 +93,24 @@ impl CsiDriver {
         &self.sidecars
     }
 
+    /// Whether nobody asks it for anything: there is no disk, and no claim or volume is the driver's.
+    pub fn is_idle(&self) -> bool {
+        let has = |kind: Kind, annotation: &str| {
+            let mut objects = self.sidecars.store(kind).into_iter().flat_map(|store| store.iter());
+            objects.any(|(_, object)| volumes::annotation(object.meta(), annotation) == Some(DRIVER))
+        };
+        !has(Kind::PersistentVolumeClaim, volumes::PROVISIONER) && self.disks().is_empty()
+    }
+
+    /// The disks, by handle.
+    pub fn disks(&self) -> Vec<DiskReport> {
+        self.storage.disks(self.sidecars.store(Kind::PersistentVolume))
+    }
+
     /// How many disks there are, and how many of them nodes use.
     pub fn counts(&self) -> (usize, usize) {
-        self.storage.counts()
+        let disks = self.disks();
+        (disks.len(), disks.iter().filter(|disk| !disk.users.is_empty()).count())
     }
 
     fn install(&mut self, ctx: &mut Ctx<'_, Message>) {
@@ -126,8 +143,9 @@ impl Process<Message> for CsiDriver {
         match &envelope.payload {
             Message::Disk(message) => {
                 let attached = match message {
-                    crate::api::disk::DiskMessage::Open { disk, node }
-                    | crate::api::disk::DiskMessage::Write { disk, node, .. } => self.is_attached(disk, node),
+                    DiskMessage::Open { disk, node } | DiskMessage::Write { disk, node, .. } => {
+                        self.is_attached(disk, node)
+                    }
                     _ => true,
                 };
                 self.storage.on_message(ctx, envelope.from, message, attached);

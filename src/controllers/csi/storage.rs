@@ -22,6 +22,16 @@ struct Disk {
     users: OrdSet<ProcessId>,
 }
 
+/// A disk, for looking inside.
+#[derive(Clone, Debug)]
+pub struct DiskReport {
+    pub handle: Arc<str>,
+    /// The processes that use it now.
+    pub users: OrdSet<ProcessId>,
+    /// Files and directories on it.
+    pub entries: usize,
+}
+
 /// All disks, by handle.
 #[derive(Clone, Debug, Default)]
 pub struct Storage {
@@ -67,9 +77,9 @@ impl Storage {
     /// A volume's object is gone: so is its disk, if it was to be deleted with it.
     pub fn volume_deleted(&mut self, object: &Object) {
         let spec = object.get::<PersistentVolume>().and_then(|volume| volume.spec.as_ref());
-        let goes = spec.filter(|spec| spec.persistent_volume_reclaim_policy.as_deref() == Some("Delete"));
-        if let Some(csi) = goes.and_then(|spec| spec.csi.as_ref()).filter(|csi| csi.driver == DRIVER) {
-            self.disks.remove(csi.volume_handle.as_str());
+        let goes = spec.and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref()) == Some("Delete");
+        if let Some(handle) = handle(object).filter(|_| goes) {
+            self.disks.remove(handle);
         }
     }
 
@@ -85,10 +95,25 @@ impl Storage {
         self.disks.values_mut().for_each(|disk| disk.users = OrdSet::new());
     }
 
-    /// How many disks there are, and how many of them nodes use.
-    pub fn counts(&self) -> (usize, usize) {
-        (self.disks.len(), self.disks.values().filter(|disk| !disk.users.is_empty()).count())
+    /// The disks by handle: those of the driver's volumes, though no node may have opened them yet, and every other
+    /// that a node has.
+    pub fn disks(&self, volumes: Option<&Store>) -> Vec<DiskReport> {
+        let own = volumes.into_iter().flat_map(Store::iter).filter_map(|(_, object)| handle(object));
+        let mut handles: OrdSet<Arc<str>> = own.map(Arc::from).collect();
+        handles.extend(self.disks.keys().cloned());
+        let report = |handle: &Arc<str>| {
+            let disk = self.disks.get(handle).cloned().unwrap_or_default();
+            let entries = disk.parts.values().map(OrdMap::len).sum();
+            DiskReport { handle: handle.clone(), users: disk.users, entries }
+        };
+        handles.iter().map(report).collect()
     }
+}
+
+/// The disk behind a volume of the driver.
+fn handle(object: &Object) -> Option<&str> {
+    let csi = object.get::<PersistentVolume>()?.spec.as_ref()?.csi.as_ref()?;
+    (csi.driver == DRIVER).then_some(csi.volume_handle.as_str())
 }
 
 /// Whether the disk may be used by the node: the driver's own only where they are attached.

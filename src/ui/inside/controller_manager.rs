@@ -31,6 +31,7 @@ pub fn controller_manager(inside: &ControllerManagerInside, look: &Look, on_ask:
     html! {
         <>
         { facts(&inside.facts) }
+        if let Some(disks) = &inside.disks { { sheet(disks, on_ask) } }
         { part("Controllers", inside.controllers.len().to_string(), wide("Controllers", list)) }
         { part("Last plans", inside.chosen.to_owned(), plans) }
         { sheet(&inside.queue, on_ask) }

@@ -168,6 +168,7 @@ pub fn boxes(things: &Things, picked: Option<&Selection>) -> Html {
         { standbys(things, "kube-controller-manager", layout.controllers, picked) }
         { component(things, "kube-apiserver", layout.api_server, api_server(things, wide), picked, false) }
         { component(things, "etcd", layout.etcd, etcd(things, wide), picked, false) }
+        if let Some(area) = layout.driver { { component(things, "csi-driver", area, driver(things, area, wide), picked, false) } }
         </>
     }
 }
@@ -213,6 +214,24 @@ fn standbys(things: &Things, name: &str, rect: Rect, picked: Option<&Selection>)
 
 fn client(rect: Rect) -> Html {
     label("t c", rect.center().x, rect.center().y + 4.0, "client")
+}
+
+/// The driver of the claims' volumes, with its disks.
+fn driver(things: &Things, rect: Rect, wide: bool) -> Html {
+    if !wide {
+        return label("b small c", rect.center().x, rect.center().y + 4.0, "csi-driver");
+    }
+    let of = |name| things.component("csi-driver").and_then(|view| fact(view, name)).map_or("0", |value| &**value);
+    let told = match of("disks") {
+        "0" => "no disk yet".to_owned(),
+        disks => format!("{} of {disks} in use", of("in use")),
+    };
+    html! {
+        <>
+        { label("t", rect.x + 10.0, rect.y + 16.0, "csi-driver") }
+        { label("s small", rect.x + 10.0, rect.y + 31.0, told) }
+        </>
+    }
 }
 
 fn kubectl(things: &Things, wide: bool) -> Html {
