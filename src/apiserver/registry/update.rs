@@ -80,7 +80,7 @@ impl ApiServer {
             return Err(Status::invalid(info, new.name(), &findings));
         }
         call.stage(ctx, Stage::ValidatingAdmission);
-        self.validate_update(&new)?;
+        self.validate_update(&new, &served, !resource.subresource.is_empty())?;
         self.allocate(ctx.rng(), &mut new, Some(&served))?;
         let new = convert::stored(new);
         if finalizers::deletes_on_update(&new, current) {
