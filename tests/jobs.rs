@@ -1,25 +1,14 @@
 //! Jobs and CronJobs in a cluster: what becomes of them, and what is told of it.
 
-use std::time::Duration;
+#[path = "common/session.rs"]
+mod session;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 
 use kubarium::api::{Kind, ObjectKey};
 use kubarium::cluster::{Config, Session};
-
-const LIMIT: Duration = Duration::from_secs(600);
-
-#[track_caller]
-fn run(session: &mut Session, line: &str, text: &str) -> String {
-    let done = session.kubectl(line, text, LIMIT);
-    assert_eq!(done.code, Some(0), "`{line}` gave {}{}", done.stdout, done.stderr);
-    done.stdout
-}
-
-fn pass(session: &mut Session, seconds: u64) {
-    session.run_until(session.now() + Duration::from_secs(seconds));
-}
+use session::{pass, run};
 
 fn job(session: &Session, name: &str) -> Job {
     let jobs = session.objects(Kind::Job);

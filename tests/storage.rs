@@ -1,24 +1,13 @@
 //! Claims and volumes in a cluster: bound, attached, mounted, moved, released; and what is told of it.
 
-use std::time::Duration;
+#[path = "common/session.rs"]
+mod session;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kubarium::api::{Kind, ObjectKey};
 use kubarium::cluster::{Command, Config, Session, storage};
 use kubarium::sim::Record;
-
-const LIMIT: Duration = Duration::from_secs(600);
-
-#[track_caller]
-fn run(session: &mut Session, line: &str, text: &str) -> String {
-    let done = session.kubectl(line, text, LIMIT);
-    assert_eq!(done.code, Some(0), "`{line}` gave {}{}", done.stdout, done.stderr);
-    done.stdout
-}
-
-fn pass(session: &mut Session, seconds: u64) {
-    session.run_until(session.now() + Duration::from_secs(seconds));
-}
+use session::{LIMIT, pass, run};
 
 /// A claim of the default class.
 const CLAIM: &str = r#"

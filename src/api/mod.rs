@@ -30,6 +30,7 @@ pub mod taints;
 pub mod time;
 pub mod timezone;
 pub mod validation;
+pub mod volume_match;
 pub mod volumes;
 
 pub use http::{Body, CallId, Method, Request, Response, WatchEvent, WatchType};

@@ -23,8 +23,8 @@ use super::world::World;
 /// The name of the fact that tells whether one of several leads.
 pub const LEADERSHIP: &str = "leadership";
 
-/// Up to so many processes, those of three nodes and of three machines of the control plane, the runtimes say what they hold.
-const PROCESSES_FEW: usize = 17;
+/// Up to so many nodes the runtimes say what they hold.
+const NODES_FEW: usize = 3;
 
 /// The parts of a snapshot that change only when something stored does, kept between frames.
 #[derive(Clone, Debug, Default)]
@@ -111,7 +111,7 @@ impl World {
             views.components = Arc::new(self.component_views());
             return;
         }
-        let few = self.kernel().processes().count() <= PROCESSES_FEW;
+        let few = self.has_few_nodes();
         let changed: Vec<(usize, bool, Vec<(Arc<str>, Arc<str>)>)> = views
             .components
             .iter()
@@ -167,9 +167,14 @@ impl World {
             .collect()
     }
 
+    fn has_few_nodes(&self) -> bool {
+        let kubelets = self.kernel().processes().filter(|(_, _, role, _)| Role::parse(role) == Some(Role::Kubelet));
+        kubelets.count() <= NODES_FEW
+    }
+
     fn component_views(&self) -> Vec<ComponentView> {
         // Where many nodes are drawn, none has room for what its runtime holds.
-        let few = self.kernel().processes().count() <= PROCESSES_FEW;
+        let few = self.has_few_nodes();
         self.kernel()
             .processes()
             .filter_map(|(process, name, role, state)| {

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use crate::api::{Kind, Object, Request, time};
 use crate::sim::Order;
 
+use super::adoption::Claims;
 use super::controller::Stores;
 use super::owners::{self, controller_of};
-use super::plan::{Step, Write};
+use super::plan::Write;
 use super::selector;
 
 /// The label of pods and revisions that names the revision (`apps.ControllerRevisionHashLabelKey`).
@@ -67,10 +68,10 @@ pub fn renumber(revision: &Object, number: i64) -> Write {
     Write::new(Request::update(Arc::new(Object::ControllerRevision(renumbered))))
 }
 
-/// The revisions of an owner by number, older ones first; and the steps that adopt those that nobody has and
-/// release those whose labels its selector no longer picks.
-pub fn claim(owner: &Object, selector: &LabelSelector, stores: &Stores) -> (Vec<Arc<Object>>, Vec<Step>) {
-    let (mut mine, mut steps) = (Vec::new(), Vec::new());
+/// The revisions of an owner by number, older ones first; and what it takes of those that nobody has and lets go of
+/// those whose labels its selector no longer picks.
+pub(super) fn claim(owner: &Object, selector: &LabelSelector, stores: &Stores) -> (Vec<Arc<Object>>, Claims) {
+    let (mut mine, mut claims) = (Vec::new(), Claims::default());
     let leaving = owner.meta().deletion_timestamp.is_some();
     for revision in stores.of(Kind::ControllerRevision).in_namespace(owner.namespace()) {
         let meta = revision.meta();
@@ -78,15 +79,13 @@ pub fn claim(owner: &Object, selector: &LabelSelector, stores: &Stores) -> (Vec<
         match controller_of(meta) {
             Some(reference) if reference.uid != owner.uid() => {}
             Some(_) if picked || leaving => mine.push(revision.clone()),
-            Some(_) => steps.push(Write::new(owners::release(revision, &[owner.uid()])).step()),
-            None if picked && !leaving && meta.deletion_timestamp.is_none() => {
-                steps.push(Write::new(owners::adopt(owner, revision)).step());
-            }
+            Some(_) => claims.release(owner, revision),
+            None if picked && !leaving && meta.deletion_timestamp.is_none() => claims.adopt(owner, revision),
             None => {}
         }
     }
     sort(&mut mine);
-    (mine, steps)
+    (mine, claims)
 }
 
 /// `SortControllerRevisions`: by number, then by age, then by name.

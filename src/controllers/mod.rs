@@ -6,6 +6,7 @@
 //!
 //! The hidden modules are what `tests/controller_tables.rs` holds against upstream's tables.
 
+mod adoption;
 mod attachdetach;
 mod controller;
 #[doc(hidden)]

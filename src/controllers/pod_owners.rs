@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::api::{Kind, Object, ObjectKey, Reason};
+use crate::api::{Kind, Object, ObjectKey};
 use crate::client::{Change, Store};
 use crate::sim::persistent::OrdSet;
 
+use super::adoption::Claims;
 use super::controller::{Enqueue, Observed, Turn, WorkKey};
-use super::owners::{self, controller_of};
-use super::plan::{Step, Write};
+use super::owners::controller_of;
 use super::pods;
 
 /// The pods that nobody controls: those that may be adopted.
@@ -46,16 +46,13 @@ impl Orphans {
         self.keys(namespace).filter_map(|key| store.get(key))
     }
 
-    /// The steps by which `set` adopts the pods that `fits` takes, and releases those of its own that it does not.
-    pub(super) fn claims(&self, turn: &Turn, set: &Object, fits: impl Fn(&Object) -> bool) -> Vec<Step> {
+    /// `set` adopts the pods that `fits` takes, and releases those of its own that it does not.
+    pub(super) fn claims(&self, turn: &Turn, set: &Object, fits: impl Fn(&Object) -> bool) -> Claims {
         let store = turn.observed.stores.of(Kind::Pod);
-        let orphans = self.of(set.namespace(), store).filter(|pod| fits(pod));
-        let mut writes: Vec<Write> =
-            orphans.map(|pod| Write::new(owners::adopt(set, pod)).tolerating(&[Reason::NotFound])).collect();
-        writes.extend(store.owned_by(set.uid()).filter(|pod| !fits(pod)).map(|pod| {
-            Write::new(owners::release(pod, &[set.uid()])).tolerating(&[Reason::NotFound, Reason::Invalid])
-        }));
-        if writes.is_empty() { Vec::new() } else { vec![Step::Batch(writes)] }
+        let mut claims = Claims::default();
+        self.of(set.namespace(), store).filter(|pod| fits(pod)).for_each(|pod| claims.adopt(set, pod));
+        store.owned_by(set.uid()).filter(|pod| !fits(pod)).for_each(|pod| claims.release(set, pod));
+        claims
     }
 }
 

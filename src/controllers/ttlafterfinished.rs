@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
+use serde_json::json;
 
-use crate::api::{Kind, Object, Reason, Request, time};
+use crate::api::{Body, Kind, Object, Reason, Request, time};
 use crate::client::Change;
 
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
@@ -78,8 +79,15 @@ impl Controller for TtlAfterFinishedController {
         match live.and_then(|live| left(live, now).map(|left| (live, left))) {
             None => Plan::nothing("it is gone, or stays"),
             Some((live, Duration::ZERO)) => {
+                // Of the Job that was just read, not of one that has its name by now.
+                let options = json!({
+                    "kind": "DeleteOptions",
+                    "apiVersion": "v1",
+                    "preconditions": { "uid": live.uid() },
+                    "propagationPolicy": "Foreground",
+                });
                 let request = Request::delete(live.info(), live.namespace(), live.name());
-                let write = Write::new(request.with("propagationPolicy", "Foreground")).tolerating(&[Reason::NotFound]);
+                let write = Write::new(request.body(Body::Json(Arc::new(options)))).tolerating(&[Reason::NotFound]);
                 Plan::steps("its time has come", vec![write.step()])
             }
             Some((_, left)) => wait(left),
@@ -88,5 +96,43 @@ impl Controller for TtlAfterFinishedController {
 
     fn clone_box(&self) -> Box<dyn Controller> {
         Box::new(*self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controllers::fake;
+
+    #[test]
+    fn the_job_that_was_read_is_deleted_and_no_other() {
+        let job = |uid: &str, ttl: i32| {
+            let value = json!({
+                "metadata": { "name": "pi", "namespace": "default", "uid": uid },
+                "spec": { "ttlSecondsAfterFinished": ttl, "template": { "spec": { "containers": [] } } },
+                "status": { "conditions": [
+                    { "type": "Complete", "status": "True", "lastTransitionTime": "1970-01-01T00:00:00Z" },
+                ] },
+            });
+            Object::from_value(Kind::Job, &value, &mut |_| {}).expect("a Job")
+        };
+        let mut observed = fake::observed();
+        observed.stores.insert(job("old", 0));
+        let mut controller = TtlAfterFinishedController;
+        let mut turn = fake::turn(&observed, WorkKey::new(Kind::Job, job("old", 0).key()));
+        let read = controller.reconcile(&turn);
+        assert_eq!(fake::lines(&read), ["GET /apis/batch/v1/namespaces/default/jobs/pi"]);
+        turn.phase = read.then.expect("it goes on");
+        let mut after = |live: &Object| {
+            turn.answers = fake::answers(&read, &[live]);
+            controller.reconcile(&turn)
+        };
+        let plan = after(&job("new", 0));
+        assert_eq!(fake::lines(&plan), ["DELETE /apis/batch/v1/namespaces/default/jobs/pi"]);
+        let Body::Json(options) = &fake::writes(&plan)[0].request.body else { panic!("it has options") };
+        assert_eq!(options["preconditions"], json!({ "uid": "new" }));
+        assert_eq!(options["propagationPolicy"], "Foreground");
+        // Its time was prolonged meanwhile.
+        assert!(after(&job("old", i32::MAX)).steps.is_empty());
     }
 }

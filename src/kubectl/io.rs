@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::http::content_type;
-use crate::api::{CallId, Message, Request, Response, WatchEvent};
+use crate::api::{Body, CallId, Message, Request, Response, WatchEvent};
 use crate::sim::{Ctx, Disconnect, ProcessId, TimerId};
 
 use super::discovery::Discovery;
@@ -392,9 +392,15 @@ pub fn check(response: &Response) -> Result<(), Stop> {
     if response.is_success() {
         return Ok(());
     }
-    match response.status() {
-        Some(status) => Err(Stop::Failed(Failure::Status(Arc::new(status.clone())))),
-        None => Err(Stop::Failed(Failure::Text(format!(
+    // What the server says without giving a reason: more budgets than one guard a pod.
+    let said = match &response.body {
+        Body::Json(value) if value["kind"] == "Status" => value["message"].as_str(),
+        _ => None,
+    };
+    match (response.status(), said) {
+        (Some(status), _) => Err(Stop::Failed(Failure::Status(Arc::new(status.clone())))),
+        (None, Some(said)) => Err(Stop::Failed(Failure::Text(said.to_owned()))),
+        (None, None) => Err(Stop::Failed(Failure::Text(format!(
             "the server responded with the status code {} but did not return more information",
             response.code
         )))),

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{PodCondition, PodStatus};
+use k8s_openapi::api::core::v1::PodStatus;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::api::http::content_type;
-use crate::api::{Kind, Message, Object, Request, Response};
+use crate::api::{Kind, Message, Object, Request, Response, patch};
 use crate::client::Outcome;
 use crate::sim::Ctx;
 
@@ -40,12 +40,13 @@ impl StatusState {
 /// What turns `old` into `new` as a strategic merge patch; `None` where they are the same. Fields that
 /// the kubelet does not report (a nomination, claims) are left alone.
 pub fn status_patch(uid: &str, old: &PodStatus, new: &PodStatus) -> Option<Value> {
-    let mut changed = Map::new();
+    let (mut before, mut after) = (Map::new(), Map::new());
     // Only what differs is turned into JSON: most looks find nothing new.
     macro_rules! compare {
         ($($field:ident => $name:literal),* $(,)?) => {$(
             if old.$field != new.$field {
-                changed.insert($name.to_owned(), json(&new.$field));
+                note(&mut before, $name, &old.$field);
+                note(&mut after, $name, &new.$field);
             }
         )*};
     }
@@ -58,49 +59,33 @@ pub fn status_patch(uid: &str, old: &PodStatus, new: &PodStatus) -> Option<Value
         observed_generation => "observedGeneration",
         phase => "phase",
         pod_ip => "podIP",
+        pod_ips => "podIPs",
         qos_class => "qosClass",
         reason => "reason",
         start_time => "startTime",
     }
-    if old.pod_ips != new.pod_ips {
-        let ips = json(&new.pod_ips);
-        changed.insert("$setElementOrder/podIPs".to_owned(), ips.clone());
-        changed.insert("podIPs".to_owned(), ips);
-    }
-    conditions_patch(old.conditions.as_deref(), new.conditions.as_deref(), &mut changed);
-    (!changed.is_empty()).then(|| json!({ "metadata": { "uid": uid }, "status": changed }))
-}
-
-fn json(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).unwrap_or_else(|error| panic!("a status cannot be written as JSON: {error}"))
-}
-
-/// Conditions are merged by type: only those that changed are sent, with the order of all.
-fn conditions_patch(old: Option<&[PodCondition]>, new: Option<&[PodCondition]>, changed: &mut Map<String, Value>) {
-    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
-    let mut patch = Vec::new();
-    for condition in new {
-        let before = old.iter().find(|before| before.type_ == condition.type_);
-        if before == Some(condition) {
-            continue;
-        }
-        let mut merged = json(condition);
-        if let (Some(before), Some(merged)) = (before, merged.as_object_mut()) {
-            for (gone, name) in [(before.reason.is_some(), "reason"), (before.message.is_some(), "message")] {
-                if gone {
-                    merged.entry(name).or_insert(Value::Null);
-                }
-            }
-        }
-        patch.push(merged);
-    }
+    let (known, own) = (old.conditions.as_deref().unwrap_or_default(), new.conditions.as_deref().unwrap_or_default());
     // An order alone is not worth a report.
-    if patch.is_empty() {
-        return;
+    if own.iter().any(|condition| !known.contains(condition)) {
+        note(&mut before, "conditions", &old.conditions);
+        note(&mut after, "conditions", &new.conditions);
     }
-    let order: Vec<Value> = new.iter().map(|condition| json!({ "type": condition.type_ })).collect();
-    changed.insert("$setElementOrder/conditions".into(), Value::Array(order));
-    changed.insert("conditions".into(), Value::Array(patch));
+    if before.is_empty() && after.is_empty() {
+        return None;
+    }
+    // Addresses merge by their text, so that one that is gone has to be taken out by name.
+    let (before, after) = (json!({ "status": before }), json!({ "metadata": { "uid": uid }, "status": after }));
+    let patch = patch::two_way_strategic(Kind::Pod, &before, &after);
+    Some(patch.unwrap_or_else(|error| panic!("two statuses of a pod cannot be compared: {error}")))
+}
+
+/// Puts a field where it is set, as `omitempty` does.
+fn note(map: &mut Map<String, Value>, name: &str, field: &impl Serialize) {
+    let value =
+        serde_json::to_value(field).unwrap_or_else(|error| panic!("a status cannot be written as JSON: {error}"));
+    if !value.is_null() {
+        map.insert(name.to_owned(), value);
+    }
 }
 
 impl Kubelet {

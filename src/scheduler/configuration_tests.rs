@@ -171,6 +171,49 @@ fn arguments_are_checked() {
         ),
     );
     check_args(
+        "NodeResourcesFit",
+        "{ignoredResourceGroups: [a/b/c]}",
+        &format!(
+            "[{args}.ignoredResourceGroups[0]: Invalid value: \"a/b/c\": resource group name can't contain '/', {args}.ignoredResourceGroups[0]: Invalid value: \"a/b/c\": a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')]"
+        ),
+    );
+    check_args(
+        "NodeResourcesFit",
+        "{scoringStrategy: {type: RequestedToCapacityRatio}}",
+        &format!(
+            "{args}.scoringStrategy.requestedToCapacityRatio: Required value: must be specified when type is RequestedToCapacityRatio"
+        ),
+    );
+    check_args(
+        "NodeResourcesFit",
+        "{scoringStrategy: {type: MostAllocated, requestedToCapacityRatio: {}}}",
+        &format!(
+            "{args}.scoringStrategy.requestedToCapacityRatio: Forbidden: must be nil when type is not RequestedToCapacityRatio"
+        ),
+    );
+    let shape = "[{utilization: 50, score: 1}, {utilization: 50, score: 2}]";
+    check_args(
+        "NodeResourcesFit",
+        &format!(
+            "{{scoringStrategy: {{type: RequestedToCapacityRatio, requestedToCapacityRatio: {{shape: {shape}}}}}}}"
+        ),
+        &format!(
+            "{args}.scoringStrategy.requestedToCapacityRatio.shape[1].utilization: Invalid value: 50: values must be sorted in increasing order"
+        ),
+    );
+    check_args(
+        "VolumeBinding",
+        "{shape: [{utilization: 0, score: 10}]}",
+        &format!(
+            "{args}.shape: Invalid value: [{{\"Utilization\":0,\"Score\":10}}]: unexpected field `shape`, remove it or turn on the feature gate StorageCapacityScoring"
+        ),
+    );
+    check_args(
+        "NodeResourcesBalancedAllocation",
+        "{resources: [{name: cpu, weight: 2}]}",
+        &format!("{args}.resources[0].weight: Invalid value: 2: must be 1"),
+    );
+    check_args(
         "PodTopologySpread",
         "{defaultConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]}",
         &format!("{args}.defaultingType: Invalid value: \"System\": when .defaultConstraints are not empty"),

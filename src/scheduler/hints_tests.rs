@@ -211,6 +211,11 @@ fn inter_pod_affinity_hears_of_friends_that_come_and_foes_that_go() {
     } }),
     );
     assert!(of(&wary, &NONE), "the pod that wanted it away is gone");
+    let mut twice = waiting.clone();
+    let anti = &mut twice["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    anti.as_array_mut().expect("a list").push(term("rival")[0].clone());
+    let gone = |app: &str| wakes("InterPodAffinity", &twice, Kind::Pod, &other("a", app), &NONE);
+    assert!(!gone("foe") && !gone("rival"), "one of two terms is not enough, as upstream up to 1.36");
     let of = |new: &Value| wakes("InterPodAffinity", &waiting, Kind::Node, &NONE, new);
     assert!(of(&node(json!({ "zone": "a" }), json!({}), json!({}))));
     assert!(!of(&node(json!({ "rack": "a" }), json!({}), json!({}))));

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::validation::{Path, meta};
+use crate::api::validation::{BadValue, Path, meta};
 use crate::api::{FieldError, Kind, Object};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 
@@ -116,6 +116,17 @@ fn read_one(name: &str, value: &Value, path: &Path, args: &mut PluginArgs, found
                 found.errors.push(FieldError::invalid(&path.child("bindTimeoutSeconds"), timeout, detail));
             }
             args.volume_binding.bind_timeout_seconds = u64::try_from(timeout).unwrap_or(0);
+            if field(value, "shape").is_some() {
+                let path = path.child("shape");
+                let points = points(value, &path)?;
+                // With the names of Go's fields, in their order.
+                let shown: Vec<String> = points
+                    .iter()
+                    .map(|point| format!("{{\"Utilization\":{},\"Score\":{}}}", point.utilization, point.score))
+                    .collect();
+                let detail = "unexpected field `shape`, remove it or turn on the feature gate StorageCapacityScoring";
+                found.errors.push(FieldError::invalid(&path, BadValue::raw(format!("[{}]", shown.join(","))), detail));
+            }
             Ok(())
         }
         _ => Ok(()),
@@ -180,9 +191,8 @@ fn node_resources_fit(value: &Value, path: &Path, args: &mut PluginArgs, found: 
         let path = path.child("ignoredResourceGroups").index(index);
         if name.contains('/') {
             found.errors.push(FieldError::invalid(&path, name, "resource group name can't contain '/'"));
-        } else {
-            meta::label_key(name, &path, &mut found.errors);
         }
+        meta::label_key(name, &path, &mut found.errors);
     }
     let Some(strategy) = field(value, "scoringStrategy") else { return Ok(()) };
     let path = path.child("scoringStrategy");
@@ -199,15 +209,26 @@ fn node_resources_fit(value: &Value, path: &Path, args: &mut PluginArgs, found: 
         own.resources = resources;
     }
     let ratio = field(strategy, "requestedToCapacityRatio");
-    let points = match ratio {
-        Some(ratio) => shape(ratio, &path.child("requestedToCapacityRatio"), found)?,
-        None => Vec::new(),
-    };
-    own.strategy = match text(strategy, &path, "type")? {
-        "" | "LeastAllocated" => ScoringStrategy::LeastAllocated,
-        "MostAllocated" => ScoringStrategy::MostAllocated,
-        "RequestedToCapacityRatio" => ScoringStrategy::RequestedToCapacityRatio(points),
-        other => {
+    let ratio_path = path.child("requestedToCapacityRatio");
+    let type_ = text(strategy, &path, "type")?;
+    match (ratio, type_ == "RequestedToCapacityRatio") {
+        (None, true) => {
+            let detail = "must be specified when type is RequestedToCapacityRatio";
+            found.errors.push(FieldError::required(&ratio_path, detail));
+        }
+        (Some(_), false) => {
+            let detail = "must be nil when type is not RequestedToCapacityRatio";
+            found.errors.push(FieldError::forbidden(&ratio_path, detail));
+        }
+        _ => {}
+    }
+    own.strategy = match (type_, ratio) {
+        ("" | "LeastAllocated", _) | ("RequestedToCapacityRatio", None) => ScoringStrategy::LeastAllocated,
+        ("MostAllocated", _) => ScoringStrategy::MostAllocated,
+        ("RequestedToCapacityRatio", Some(ratio)) => {
+            ScoringStrategy::RequestedToCapacityRatio(shape(ratio, &ratio_path, found)?)
+        }
+        (other, _) => {
             let supported = ["LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"];
             found.errors.push(FieldError::not_supported(&path.child("type"), other, &supported));
             ScoringStrategy::LeastAllocated
@@ -216,21 +237,26 @@ fn node_resources_fit(value: &Value, path: &Path, args: &mut PluginArgs, found: 
     Ok(())
 }
 
+/// The points of the field `shape`, whose path is given.
+fn points(value: &Value, path: &Path) -> Result<Vec<UtilizationShapePoint>, String> {
+    let read = |(index, point): (usize, &Value)| {
+        let path = path.index(index);
+        let of = |name: &str| number(point, &path, name, "int32").map(|number| number.unwrap_or(0));
+        Ok(UtilizationShapePoint { utilization: of("utilization")?, score: of("score")? })
+    };
+    items(value, path, "shape", "UtilizationShapePoint")?.iter().enumerate().map(read).collect()
+}
+
 /// `validateFunctionShape`.
 fn shape(value: &Value, path: &Path, found: &mut Findings) -> Result<Vec<UtilizationShapePoint>, String> {
     let path = path.child("shape");
-    let mut points: Vec<UtilizationShapePoint> = Vec::new();
-    for (index, point) in items(value, &path, "shape", "UtilizationShapePoint")?.iter().enumerate() {
-        let path = path.index(index);
-        let of = |name: &str| number(point, &path, name, "int32").map(|number| number.unwrap_or(0));
-        points.push(UtilizationShapePoint { utilization: of("utilization")?, score: of("score")? });
-    }
+    let points = points(value, &path)?;
     let errors = &mut found.errors;
     if points.is_empty() {
         errors.push(FieldError::required(&path, "at least one point must be specified"));
     }
     if let Some(index) = (1..points.len()).find(|index| points[index - 1].utilization >= points[*index].utilization) {
-        let detail = "utilization values must be sorted in increasing order";
+        let detail = "values must be sorted in increasing order";
         errors.push(FieldError::invalid(&path.index(index).child("utilization"), points[index].utilization, detail));
     }
     for (index, point) in points.iter().enumerate() {

@@ -4,19 +4,14 @@
 //! (a driver that asks for them has none), translation of in-tree volumes.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm};
 
-use crate::api::node_selector::Selector;
 use crate::api::printers::persistentvolumeclaim::storage_class;
-use crate::api::printers::storage::volume_class;
 use crate::api::quantity::Quantity;
-use crate::api::selectors::LabelSelector;
-use crate::api::volumes::{
-    BOUND_BY_CONTROLLER, SELECTED_NODE, annotate, is_bound_to, reference, volume_name, volume_phase,
-};
+use crate::api::volume_match::{Seeker, find, may_be_on};
+use crate::api::volumes::{BOUND_BY_CONTROLLER, SELECTED_NODE, annotate, is_bound_to, reference, volume_name};
 use crate::api::{Object, Typed};
 use crate::sim::Order;
 
@@ -119,7 +114,11 @@ pub fn find_pod_volumes(
     to_match.order_by_key(|claim| size(claim.expect()));
     for claim in to_match {
         let taken = |volume: &Arc<Object>| found.bindings.iter().any(|(other, _)| other.key() == volume.key());
-        let matching = matching_volume(claim.expect(), volumes, node, &taken).cloned();
+        let matching = {
+            let own: &PersistentVolumeClaim = claim.expect();
+            let mut offered = volumes.volumes_of(storage_class(own)).filter(|object| !taken(object));
+            find(own, &mut offered, Seeker::Scheduler(node)).cloned()
+        };
         match matching {
             Some(volume) => found.bindings.push((volume, claim)),
             None => to_provision.push(claim),
@@ -168,72 +167,10 @@ fn topology_matches(terms: &[TopologySelectorTerm], node: &Node) -> bool {
     terms.is_empty() || terms.iter().any(matches)
 }
 
-/// `CheckNodeAffinity`.
-pub fn may_be_on(volume: &PersistentVolume, node: &Node) -> bool {
-    let affinity = volume.spec.as_ref().and_then(|spec| spec.node_affinity.as_ref());
-    let required = affinity.and_then(|affinity| affinity.required.as_ref());
-    required.is_none_or(|selector| Selector::new(selector).matches(node) == Ok(true))
-}
-
-fn storage(
-    list: Option<&BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>,
-) -> Option<Quantity> {
-    list?.get("storage").map(Quantity::of)
-}
-
 /// How much a claim asks for.
 fn size(claim: &PersistentVolumeClaim) -> Option<Quantity> {
     let resources = claim.spec.as_ref()?.resources.as_ref()?;
-    storage(resources.requests.as_ref())
-}
-
-/// The smallest volume that a claim can have on a node, or the one that is meant for it (`FindMatchingVolume`).
-fn matching_volume<'a>(
-    claim: &'a PersistentVolumeClaim,
-    volumes: &'a Volumes,
-    node: &Node,
-    taken: &dyn Fn(&Arc<Object>) -> bool,
-) -> Option<&'a Arc<Object>> {
-    let spec = claim.spec.as_ref()?;
-    let class = storage_class(claim);
-    let selector = match &spec.selector {
-        Some(selector) => Some(LabelSelector::from_meta(Some(selector)).ok()?),
-        None => None,
-    };
-    let none = BTreeMap::new();
-    let mode = |mode: &Option<String>| mode.clone().unwrap_or_else(|| "Filesystem".to_owned());
-    let attributes = |name: &Option<String>| name.clone().unwrap_or_default();
-    let mut smallest: Option<(Quantity, &Arc<Object>)> = None;
-    for object in volumes.volumes_of(class).filter(|object| !taken(object)) {
-        let volume: &PersistentVolume = object.expect();
-        let Some(own) = &volume.spec else { continue };
-        let capacity = storage(own.capacity.as_ref());
-        let meant = is_bound_to(volume, claim);
-        if own.claim_ref.is_some() && !meant
-            || capacity < size(claim)
-            || mode(&own.volume_mode) != mode(&spec.volume_mode)
-            || attributes(&own.volume_attributes_class_name) != attributes(&spec.volume_attributes_class_name)
-            || volume.metadata.deletion_timestamp.is_some()
-        {
-            continue;
-        }
-        let here = may_be_on(volume, node);
-        if meant {
-            return here.then_some(object);
-        }
-        let available = volume_phase(volume) == "Available";
-        let labels = volume.metadata.labels.as_ref().unwrap_or(&none);
-        let selected = selector.as_ref().is_none_or(|selector| selector.matches(labels));
-        let wanted = spec.access_modes.as_deref().unwrap_or_default();
-        let modes = own.access_modes.as_deref().unwrap_or_default();
-        let fits = available && selected && here && wanted.iter().all(|mode| modes.contains(mode));
-        if let Some(capacity) = capacity.filter(|_| fits && volume_class(volume) == class)
-            && smallest.as_ref().is_none_or(|(held, _)| capacity < *held)
-        {
-            smallest = Some((capacity, object));
-        }
-    }
-    smallest.map(|(_, object)| object)
+    resources.requests.as_ref()?.get("storage").map(Quantity::of)
 }
 
 /// The objects as they have to be for the pod to come to a node (`AssumePodVolumes`).

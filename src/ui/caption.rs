@@ -1,6 +1,7 @@
 //! The narrator: one sentence for what a message says and makes happen. Nothing is invented: who, what
 //! and where are read off the message.
 
+use crate::api::KINDS;
 use crate::cluster::{BodyView, FlightKind, MessageView, short_name};
 
 use super::screen::Caption;
@@ -106,35 +107,12 @@ pub fn parts(path: &str) -> (&str, &str, &str) {
     (at(0), at(1), at(2))
 }
 
-/// `deployments` as a noun: `Deployment`.
-pub fn noun(resource: &str) -> String {
+/// `deployments` as a noun: `Deployment`. What everybody speaks of is written as any word is.
+pub fn noun(resource: &str) -> &str {
     match resource {
-        "daemonsets" => "DaemonSet",
-        "deployments" => "Deployment",
-        "limitranges" => "LimitRange",
-        "persistentvolumeclaims" => "PersistentVolumeClaim",
-        "endpoints" => "Endpoints",
-        "endpointslices" => "EndpointSlice",
-        "poddisruptionbudgets" => "PodDisruptionBudget",
-        "podtemplates" => "PodTemplate",
-        "priorityclasses" => "PriorityClass",
-        "replicasets" => "ReplicaSet",
-        "replicationcontrollers" => "ReplicationController",
-        "resourcequotas" => "ResourceQuota",
-        "statefulsets" => "StatefulSet",
-        "pods" => "pod",
-        "nodes" => "node",
-        "services" => "Service",
-        "configmaps" => "ConfigMap",
-        "secrets" => "Secret",
-        "namespaces" => "namespace",
-        "serviceaccounts" => "ServiceAccount",
-        "controllerrevisions" => "ControllerRevision",
-        "events" => "event",
-        "leases" => "Lease",
-        other => other.trim_end_matches('s'),
+        "events" | "namespaces" | "nodes" | "pods" => resource.trim_end_matches('s'),
+        _ => KINDS.iter().find(|info| info.plural == resource).map_or(resource, |info| info.kind),
     }
-    .to_owned()
 }
 
 /// The name of the object that a body carries, in whatever form.

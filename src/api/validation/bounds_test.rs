@@ -32,6 +32,38 @@ fn budgets() {
 }
 
 #[test]
+fn stateful_sets_and_their_templates() {
+    let kind = Kind::StatefulSet;
+    let set = |pod: &str, claims: &str, replicas: i32| {
+        format!(
+            "spec: {{replicas: {replicas}, serviceName: db, selector: {{matchLabels: {{a: b}}}}, template: {{metadata: \
+             {{labels: {{a: b}}}}, spec: {pod}}}, volumeClaimTemplates: {claims}}}"
+        )
+    };
+    let pod = "{containers: [{name: c, image: i, volumeMounts: [{name: data, mountPath: /data}]}], volumes: [{name: data, \
+               emptyDir: {}}, {name: x_y, emptyDir: {}}]}";
+    let good =
+        "[{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]";
+    let label = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start \
+                 and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
+                 '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+    let name = format!("spec.template.spec.volumes[1].name: Invalid value: \"x_y\": {label}");
+    // The claim's volume stands first, in the place of the one that has its name.
+    check(kind, &set(pod, good, 1), &[&name]);
+    let plain = "{containers: [{name: c, image: i}]}";
+    check(
+        kind,
+        &set(plain, "[{metadata: {name: data}, spec: {}}]", 1),
+        &[
+            "spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required",
+            "spec.volumeClaimTemplates[0].spec.resources[storage]: Required value",
+        ],
+    );
+    check_update(kind, &set(pod, good, 1), &set(pod, good, 2), &[]);
+    check_update(kind, &set(plain, good, 1), &set(pod, good, 2), &[&name]);
+}
+
+#[test]
 fn priority_classes() {
     let kind = Kind::PriorityClass;
     check(kind, "{metadata: {name: high}, value: 1000000000}", &[]);

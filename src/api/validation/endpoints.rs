@@ -19,7 +19,7 @@ const ADDRESS_TYPES: &[&str] = &["FQDN", "IPv4", "IPv6"];
 const ADDRESSES_MAX: usize = 100;
 const ENDPOINTS_MAX: usize = 1000;
 const HINTS_MAX: usize = 8;
-const PORTS_MAX: usize = 100;
+const PORTS_MAX: usize = 20_000;
 const TOPOLOGY_LABELS_MAX: usize = 16;
 
 /// `ValidateEndpoints`: an update that leaves the subsets as they were is not asked about them.

@@ -237,16 +237,24 @@ pub fn pod_template(template: &PodTemplateSpec, path: &Path, errors: &mut Errors
     let own = template.metadata.as_ref();
     let empty = PodSpec::default();
     let spec = template.spec.as_ref().unwrap_or(&empty);
-    let annotations = own.and_then(|meta| meta.annotations.as_ref());
-    meta::labels(own.and_then(|meta| meta.labels.as_ref()), &path.child("labels"), errors);
-    meta::annotations(annotations, &path.child("annotations"), errors);
-    annotations::pod_specific(annotations, spec, &path.child("annotations"), errors);
+    pod_template_metadata(template, path, errors);
     pod_spec(spec, "", false, &path.child("spec"), errors);
     annotations::match_fields(own, spec, &path.child("spec"), errors);
     if !items(&spec.ephemeral_containers).is_empty() {
         let path = path.child("spec.ephemeralContainers");
         errors.push(FieldError::forbidden(&path, "ephemeral containers not allowed in pod template"));
     }
+}
+
+/// The part of `ValidatePodTemplateSpec` that is about labels and annotations.
+pub fn pod_template_metadata(template: &PodTemplateSpec, path: &Path, errors: &mut Errors) {
+    let own = template.metadata.as_ref();
+    let empty = PodSpec::default();
+    let spec = template.spec.as_ref().unwrap_or(&empty);
+    let annotations = own.and_then(|meta| meta.annotations.as_ref());
+    meta::labels(own.and_then(|meta| meta.labels.as_ref()), &path.child("labels"), errors);
+    meta::annotations(annotations, &path.child("annotations"), errors);
+    annotations::pod_specific(annotations, spec, &path.child("annotations"), errors);
 }
 
 /// `ValidatePodTemplate`: a template that is an object of its own.

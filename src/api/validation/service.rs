@@ -265,9 +265,8 @@ fn traffic_policies(spec: &ServiceSpec, path: &Path, errors: &mut Errors) {
             let detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
             errors.push(FieldError::invalid(&port_path, port, detail));
         }
-    } else if port == 0 {
-        errors.push(FieldError::required(&port_path, ""));
-    } else {
+    } else if port != 0 {
+        // One that is not asked for is given after this: upstream gives it before.
         port_number(port, &port_path, errors);
     }
     let internal_path = path.child("internalTrafficPolicy");

@@ -3,17 +3,20 @@
 use k8s_openapi::api::apps::v1::{
     RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec, StatefulSetStatus, StatefulSetUpdateStrategy,
 };
-use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, PodTemplateSpec, Volume};
+use k8s_openapi::api::core::v1::{
+    PersistentVolumeClaimSpec, PersistentVolumeClaimVolumeSource, PodTemplateSpec, Volume,
+};
 use serde_json::json;
 
+use super::claims::claim_spec;
 use super::equality::semantically_equal;
 use super::errors::{BadValue, Errors};
 use super::meta::{nonnegative, object_meta, object_meta_update};
 use super::names::{self, each, label_name};
 use super::path::Path;
-use super::pod_spec::pod_template;
+use super::pod_spec::{pod_template, pod_template_metadata};
 use super::workloads::{amount, at_most_100_percent, decremented, int_or_percent};
-use super::{selectors, text};
+use super::{items, selectors, text};
 use crate::api::kind::FieldError;
 
 /// `ValidateStatefulSet`.
@@ -26,7 +29,15 @@ pub fn stateful_set(own: &StatefulSet, errors: &mut Errors) {
     if !name.is_empty() {
         each(names::dns1123_label(name), name, &path.child("serviceName"), errors);
     }
-    stateful_set_spec(spec, &path, errors);
+    stateful_set_spec(spec, Templates::Checked, &path, errors);
+}
+
+/// Whether the templates of pods and claims are looked at: `StatefulSetValidationOptions`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Templates {
+    Checked,
+    /// They were stored before they were checked at all, and are let alone.
+    Skipped,
 }
 
 /// `ValidateStatefulSetUpdate`.
@@ -35,7 +46,10 @@ pub fn stateful_set_update(new: &StatefulSet, old: &StatefulSet, errors: &mut Er
     let empty = StatefulSetSpec::default();
     let path = Path::new("spec");
     let (new, old) = (new.spec.as_ref().unwrap_or(&empty), old.spec.as_ref().unwrap_or(&empty));
-    stateful_set_spec(new, &path, errors);
+    let mut before = Errors::default();
+    templates(old, &path, &mut before);
+    let are_old = if before.is_empty() { Templates::Checked } else { Templates::Skipped };
+    stateful_set_spec(new, are_old, &path, errors);
     // What may change is taken from the old one; the rest must be the same.
     let kept = StatefulSetSpec {
         replicas: old.replicas,
@@ -55,7 +69,7 @@ pub fn stateful_set_update(new: &StatefulSet, old: &StatefulSet, errors: &mut Er
     }
 }
 
-fn stateful_set_spec(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors) {
+fn stateful_set_spec(spec: &StatefulSetSpec, checked: Templates, path: &Path, errors: &mut Errors) {
     let policy_path = path.child("podManagementPolicy");
     match text(&spec.pod_management_policy) {
         "" => errors.push(FieldError::required(&policy_path, "")),
@@ -79,7 +93,13 @@ fn stateful_set_spec(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors) {
     if let Some(limit) = spec.revision_history_limit {
         nonnegative(i64::from(limit), &path.child("revisionHistoryLimit"), errors);
     }
-    selector_and_template(spec, path, errors);
+    // Where the selector is none, nothing is said of the template.
+    if selector_and_labels(spec, path, errors) {
+        match checked {
+            Templates::Checked => templates(spec, path, errors),
+            Templates::Skipped => pod_template_metadata(&spec.template, &path.child("template"), errors),
+        }
+    }
     let pod = spec.template.spec.as_ref();
     let restart_policy = pod.map_or("", |pod| text(&pod.restart_policy));
     let pod_path = path.child("template").child("spec");
@@ -92,7 +112,8 @@ fn stateful_set_spec(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors) {
     }
 }
 
-fn selector_and_template(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors) {
+/// Whether the selector is one.
+fn selector_and_labels(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors) -> bool {
     let (selector, own) = (&spec.selector, path.child("selector"));
     if selectors::is_unset(selector) {
         errors.push(FieldError::required(&own, ""));
@@ -105,7 +126,7 @@ fn selector_and_template(spec: &StatefulSetSpec, path: &Path, errors: &mut Error
     }
     if !selectors::converts(selector) {
         errors.push(FieldError::invalid(&own, selectors::shown(selector), ""));
-        return;
+        return false;
     }
     let path = path.child("template");
     let labels = spec.template.metadata.as_ref().and_then(|meta| meta.labels.as_ref());
@@ -114,20 +135,38 @@ fn selector_and_template(spec: &StatefulSetSpec, path: &Path, errors: &mut Error
         let detail = "`selector` does not match template `labels`";
         errors.push(FieldError::invalid(&path.child("metadata").child("labels"), shown, detail));
     }
-    pod_template(&with_claims(spec), &path, errors);
+    true
 }
 
-/// The template with a volume for each claim template, as its pods will have them.
+/// The templates of pods and of claims.
+fn templates(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors) {
+    pod_template(&with_claims(spec), &path.child("template"), errors);
+    let path = path.child("volumeClaimTemplates");
+    for (index, claim) in items(&spec.volume_claim_templates).iter().enumerate() {
+        let empty = PersistentVolumeClaimSpec::default();
+        claim_spec(claim.spec.as_ref().unwrap_or(&empty), &path.index(index).child("spec"), errors);
+    }
+}
+
+/// The template with a volume for each claim template, as its pods will have them: `volumesToAddForTemplates`. Claims
+/// come first, and in the place of volumes that have their names.
 fn with_claims(spec: &StatefulSetSpec) -> PodTemplateSpec {
     let mut template = spec.template.clone();
-    let volumes = template.spec.get_or_insert_default().volumes.get_or_insert_default();
-    for claim in spec.volume_claim_templates.iter().flatten() {
+    let mut volumes: Vec<Volume> = Vec::new();
+    for claim in items(&spec.volume_claim_templates) {
         let name = claim.metadata.name.clone().unwrap_or_default();
         if !volumes.iter().any(|volume| volume.name == name) {
             let source = PersistentVolumeClaimVolumeSource { claim_name: name.clone(), read_only: None };
             volumes.push(Volume { name, persistent_volume_claim: Some(source), ..Volume::default() });
         }
     }
+    let claimed = volumes.len();
+    for volume in template.spec.iter().flat_map(|spec| items(&spec.volumes)) {
+        if volumes[..claimed].iter().all(|own| own.name != volume.name) {
+            volumes.push(volume.clone());
+        }
+    }
+    template.spec.get_or_insert_default().volumes = Some(volumes);
     template
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Mirrors plugin/pkg/admission/limitranger. Leaves out: the live look-up for what the cache has not seen yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Container, LimitRange, LimitRangeItem, Pod};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
@@ -33,11 +33,13 @@ pub(super) fn create(cache: &WatchCache, object: &mut Object) {
 pub(super) fn validate(cache: &WatchCache, object: &Object) -> Result<(), Status> {
     let info = object.info();
     for range in ranges_of(cache, object.namespace()) {
-        let findings = findings(object, range);
+        let mut findings = findings(object, range);
+        // `utilerrors.NewAggregate` says each thing once.
+        let mut seen = BTreeSet::new();
+        findings.retain(|finding| seen.insert(finding.clone()));
         let why = match findings.as_slice() {
             [] => continue,
             [one] => one.clone(),
-            // `utilerrors.NewAggregate` of several.
             many => format!("[{}]", many.join(", ")),
         };
         return Err(forbidden(info, object, &why));

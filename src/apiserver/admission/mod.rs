@@ -159,7 +159,12 @@ impl ApiServer {
     }
 
     /// The same for an update.
-    pub(super) fn validate_update(&self, object: &Object) -> Result<(), Status> {
+    pub(super) fn validate_update(&self, object: &Object, old: &Object, status: bool) -> Result<(), Status> {
+        // What is going is let go whatever the bounds are by now; a pod's containers cannot change.
+        let claim = object.kind() == Kind::PersistentVolumeClaim && !status;
+        if claim && old.meta().deletion_timestamp.is_none() {
+            limit_ranger::validate(&self.cache, object)?;
+        }
         priority::validate(&self.cache, object, false)
     }
 

@@ -283,7 +283,14 @@ pub(super) fn disrupted(current: &Arc<Object>, pod: &str, now_unix_micros: i64) 
 
 /// The pod with the condition that says it is being evicted, if it is still the one that was meant.
 pub(super) fn marked(current: &Arc<Object>, options: &DeleteOptions, now_unix_micros: i64) -> Result<Decision, Status> {
-    delete::preconditions(current.info(), options, current)?;
+    // Upstream has the kind where the resource should be.
+    delete::preconditions(current.info(), options, current).map_err(|mut status| {
+        status.message = status.message.replacen("on pods ", "on Pod ", 1);
+        if let Some(details) = &mut status.details {
+            details.kind = Some("Pod".to_owned());
+        }
+        status
+    })?;
     let mut object = (**current).clone();
     let Object::Pod(pod) = &mut object else { unreachable!("only pods are evicted") };
     let observed_generation = pod.metadata.generation;

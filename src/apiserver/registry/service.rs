@@ -7,7 +7,8 @@ use std::net::Ipv4Addr;
 
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 
-use crate::api::{FieldError, Kind, Object, Status};
+use crate::api::validation::service::needs_health_check;
+use crate::api::{FieldError, Kind, Object, Reason, Status};
 use crate::sim::Random;
 use crate::sim::persistent::OrdSet;
 
@@ -48,7 +49,8 @@ fn spec(object: &Object) -> Option<&ServiceSpec> {
 }
 
 fn ports_of(spec: &ServiceSpec) -> impl Iterator<Item = i32> {
-    spec.ports.iter().flatten().filter_map(|port| port.node_port).filter(|port| *port != 0)
+    let ports = spec.ports.iter().flatten().filter_map(|port| port.node_port);
+    ports.chain(spec.health_check_node_port).filter(|port| *port != 0)
 }
 
 fn wants_node_ports(spec: &ServiceSpec) -> bool {
@@ -75,6 +77,10 @@ impl ApiServer {
         let findings = allocate(random, service, before, &taken);
         if !findings.is_empty() {
             return Err(Status::invalid(info, &name, &findings));
+        }
+        if let Some(spec) = service.spec.as_mut().filter(|spec| needs_health_check(spec)) {
+            let internal = |why: String| Status::new(Reason::InternalError, format!("Internal error occurred: {why}"));
+            health_check_port(random, spec, before, &taken).map_err(internal)?;
         }
         if let Some(spec) = &service.spec {
             self.allocations.ips.extend(spec.cluster_ips.iter().flatten().filter(|ip| *ip != "None").cloned());
@@ -256,6 +262,36 @@ fn node_ports(
                     )),
                 }
             }
+        }
+    }
+}
+
+/// `allocHealthCheckNodePort`.
+fn health_check_port(
+    random: &mut Random,
+    spec: &mut ServiceSpec,
+    before: Option<&ServiceSpec>,
+    taken: &Taken,
+) -> Result<(), String> {
+    let asked = spec.health_check_node_port.filter(|port| *port != 0);
+    if asked.is_some() && asked == before.and_then(|before| before.health_check_node_port) {
+        return Ok(());
+    }
+    let mut used = taken.ports.clone();
+    used.extend(spec.ports.iter().flatten().filter_map(|port| port.node_port));
+    let refused =
+        |port: i32, why: &str| Err(format!("failed to allocate requested HealthCheck NodePort {port}: {why}"));
+    match asked {
+        Some(port) if !(PORT_FIRST..PORT_FIRST + PORT_COUNT).contains(&port) => {
+            refused(port, "provided port is not in the valid range. The range of valid ports is 30000-32767")
+        }
+        Some(port) if used.contains(&port) => refused(port, "provided port is already allocated"),
+        Some(_) => Ok(()),
+        None => {
+            let given = draw_port(random, &used);
+            let given = given.ok_or("failed to allocate a HealthCheck NodePort 0: range is full")?;
+            spec.health_check_node_port = Some(given);
+            Ok(())
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{FieldError, Kind, KindInfo, Message, Object, Reason, Status, time};
+use crate::api::{FieldError, KindInfo, Message, Object, Reason, Status, time};
 use crate::sim::Ctx;
 
 use super::super::convert;
@@ -73,15 +73,14 @@ impl ApiServer {
             self.admit_update(&mut new, &served)?;
         }
         call.stage(ctx, Stage::Validation);
-        // Left out for pods: after some faults the kubelet here writes what those rules refuse, and never recovers.
-        let status = &*resource.subresource == "status" && resource.kind != Kind::Pod;
+        let status = &*resource.subresource == "status";
         let validate = if status { info.validate_status } else { info.validate_update };
         let findings = validate(&new, &served);
         if !findings.is_empty() {
             return Err(Status::invalid(info, new.name(), &findings));
         }
         call.stage(ctx, Stage::ValidatingAdmission);
-        self.validate_update(&new)?;
+        self.validate_update(&new, &served, !resource.subresource.is_empty())?;
         self.allocate(ctx.rng(), &mut new, Some(&served))?;
         let new = convert::stored(new);
         if finalizers::deletes_on_update(&new, current) {

@@ -42,6 +42,38 @@ fn a_limit_range_fills_in_and_bounds() {
 }
 
 #[test]
+fn what_several_containers_lack_is_said_once() {
+    let mut world = World::new();
+    let item = json!({"type": "Container", "max": {"cpu": "1"}, "min": {"memory": "1Gi"}});
+    assert_eq!(world.post(LIMITS, json!({"metadata": {"name": "l"}, "spec": {"limits": [item]}})).code, 201);
+    let resources = json!({"limits": {"cpu": "2", "memory": "1Mi"}});
+    let mut two = with_resources("p", resources);
+    let first = two["spec"]["containers"][0].clone();
+    two["spec"]["containers"].as_array_mut().expect("containers").push(first);
+    two["spec"]["containers"][1]["name"] = json!("second");
+    assert_eq!(
+        said(&world.post(PODS, two)),
+        "403 Forbidden: pods \"p\" is forbidden: [minimum memory usage per Container is 1Gi, but request is 1Mi, maximum cpu usage per Container is 1, but limit is 2]"
+    );
+}
+
+#[test]
+fn a_claim_is_held_to_its_bounds_when_it_changes_too() {
+    let mut world = World::new();
+    let claims = "/api/v1/namespaces/default/persistentvolumeclaims";
+    let claim = json!({"metadata": {"name": "c"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Gi"}}}});
+    assert_eq!(world.post(claims, claim).code, 201);
+    let item = json!({"type": "PersistentVolumeClaim", "max": {"storage": "2Gi"}});
+    assert_eq!(world.post(LIMITS, json!({"metadata": {"name": "l"}, "spec": {"limits": [item]}})).code, 201);
+    let label = json!({"metadata": {"labels": {"a": "b"}}});
+    assert_eq!(
+        said(&world.merge(&format!("{claims}/c"), label)),
+        "403 Forbidden: persistentvolumeclaims \"c\" is forbidden: maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 5Gi"
+    );
+    assert_eq!(world.merge(&format!("{claims}/c/status"), json!({"status": {"phase": "Pending"}})).code, 200);
+}
+
+#[test]
 fn a_ratio_is_bounded() {
     let mut world = World::new();
     let item = json!({"type": "Pod", "maxLimitRequestRatio": {"memory": "2"}});

@@ -155,3 +155,17 @@ fn a_status_is_validated_as_a_status() {
         "422 Invalid: PodDisruptionBudget.policy \"web\" is invalid: status.currentHealthy: Invalid value: -1: must be greater than or equal to 0"
     );
 }
+
+#[test]
+fn a_pod_that_is_another_by_now_is_not_marked() {
+    let mut world = World::new();
+    place(&mut world, "a", "Running", true);
+    let own = value(&world.get(&format!("{PODS}/a")))["metadata"]["uid"].as_str().expect("a uid").to_owned();
+    let answer = evict(&mut world, "a", json!({"preconditions": {"uid": "other"}}));
+    assert_eq!(
+        said(&answer),
+        format!(
+            "409 Conflict: Operation cannot be fulfilled on Pod \"a\": the UID in the precondition (other) does not match the UID in record ({own}). The object might have been deleted and then recreated"
+        )
+    );
+}

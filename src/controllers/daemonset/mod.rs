@@ -1,7 +1,7 @@
 //! The DaemonSet controller: a pod on every node that fits.
 //!
 //! Mirrors pkg/controller/daemon. Leaves out: going on within the sync that adopted or released something (the
-//! watch brings the key back), and reading a set live before it adopts.
+//! watch brings the key back).
 
 pub mod backoff;
 pub mod history;
@@ -20,6 +20,7 @@ use k8s_openapi::api::core::v1::Node;
 use crate::api::{Kind, Method, Object, Reason, Request};
 use crate::client::Change;
 
+use super::adoption::{self, CLAIMED, Claims, RECHECKED};
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
 use super::expectations::Expectations;
 use super::owners::controller_of;
@@ -102,7 +103,7 @@ impl DaemonSetController {
     }
 
     /// The steps that adopt pods the set picks and release those whose labels it no longer picks.
-    fn claim(&self, turn: &Turn, set: &Object) -> Vec<Step> {
+    fn claim(&self, turn: &Turn, set: &Object) -> Claims {
         self.orphans.claims(turn, set, |pod| picks(set, pod))
     }
 
@@ -222,11 +223,15 @@ impl Controller for DaemonSetController {
             return Plan::nothing("it is being deleted");
         }
         let (all, mut claims) = super::history::claim(set, &spec.selector, &turn.observed.stores);
-        if turn.phase.is_empty() {
+        let claimed = || {
             claims.extend(self.claim(turn, set));
-            if !claims.is_empty() {
-                return Plan::steps("pods or revisions to adopt or release", claims);
-            }
+            claims
+        };
+        if let Some(plan) = adoption::plan(turn, set, claimed) {
+            return plan;
+        }
+        if turn.phase == CLAIMED {
+            return Plan::nothing("it hears of what it claimed next");
         }
         let revisions = match history::find(set, all, &turn.observed.stores, &turn.answers) {
             Found::Here(revisions) => revisions,
@@ -242,7 +247,7 @@ impl Controller for DaemonSetController {
         let (stores, unix_micros) = (&turn.observed.stores, turn.observed.unix_micros);
         let view = View { set, hash: &revisions.hash, stores, unix_micros };
         match turn.phase {
-            "" | REVISED => self.manage(turn, &view, &revisions),
+            "" | RECHECKED | REVISED => self.manage(turn, &view, &revisions),
             STATUS => finish(turn, &view, &revisions, true),
             STATUS_AGAIN | STATUS_READ => status_again(turn, &view, &revisions),
             phase => panic!("a DaemonSet has no phase {phase}"),

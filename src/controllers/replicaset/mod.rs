@@ -17,6 +17,7 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
 use crate::api::{Kind, Object};
 use crate::client::Change;
 
+use super::adoption::{self, CLAIMED, RECHECKED};
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
 use super::expectations::Expectations;
 use super::owners::controller_of;
@@ -26,8 +27,6 @@ use super::selector;
 use tally::Tallies;
 use view::view;
 
-/// The claims were answered: on to the pods.
-const CLAIMED: &str = "claimed";
 /// The pods were dealt with: on to the status.
 const STATUS: &str = "status";
 /// The status was refused: it is read anew and written once more.
@@ -197,20 +196,13 @@ impl Controller for ReplicaSetController {
             return Plan::nothing("it is gone");
         };
         match turn.phase {
-            "" => {
-                if let Some(plan) = self.settled(turn, set) {
+            "" | RECHECKED | CLAIMED => {
+                if let Some(plan) = self.settled(turn, set).filter(|_| turn.phase.is_empty()) {
                     return plan;
                 }
-                let claims = claim::steps(turn, set, &self.orphans);
-                if claims.is_empty() {
-                    return self.manage(turn, set);
-                }
-                Plan { then: Some(CLAIMED), ..Plan::steps("pods to adopt or release", claims) }
+                let claimed = adoption::plan(turn, set, || claim::claims(turn, set, &self.orphans));
+                claimed.unwrap_or_else(|| self.manage(turn, set))
             }
-            CLAIMED => match claim::failure(turn) {
-                Some(error) => Plan { error: Some(error), ..Plan::nothing("a pod could not be claimed") },
-                None => self.manage(turn, set),
-            },
             STATUS => {
                 let active = claim::active_pods(turn, set);
                 status::plan(turn, set, &active, manage::failure(turn))

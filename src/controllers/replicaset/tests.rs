@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, PodCondition, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::*;
-use crate::api::{Method, ObjectKey, Reason, Request, Typed, time};
+use crate::api::{Method, ObjectKey, Reason, Typed, time};
 use crate::controllers::{fake, owners};
 
 /// A pod that is ready on a node.
@@ -143,27 +143,35 @@ fn adopts_orphans_and_releases_strangers() {
     assert_eq!(bench.see(member("orphan", None, labels())).len(), 1);
     bench.see(member("stranger", Some(&owner), BTreeMap::new()));
     let plan = bench.look();
-    assert_eq!(
-        fake::lines(&plan),
-        [
-            "GET /apis/apps/v1/namespaces/default/replicasets/web",
-            "PATCH /api/v1/namespaces/default/pods/orphan",
-            "PATCH /api/v1/namespaces/default/pods/stranger",
-        ]
-    );
+    assert_eq!(fake::lines(&plan), ["GET /apis/apps/v1/namespaces/default/replicasets/web"]);
     let mut turn = bench.turn();
-    turn.phase = CLAIMED;
-    turn.answers = fake::answers(&plan, &[&owner]);
-    let adopted = member("orphan", Some(&owner), labels());
-    turn.answers[1].result = Ok(crate::api::Body::Object(Arc::new(adopted)));
-    let plan = bench.controller.reconcile(&turn);
-    assert!(plan.summary.starts_with("wants 1, sees 1"), "{}", plan.summary);
-    // It is being deleted meanwhile: nothing is adopted.
+    turn.phase = plan.then.expect("it goes on");
+    // It is being deleted, or is another one by now: nothing is adopted.
     let mut deleted = owner.clone();
     deleted.meta_mut().deletion_timestamp = Some(time::time(0));
-    turn.answers[0] =
-        fake::answer(Request::get(owner.info(), "default", "web"), crate::api::Body::Object(Arc::new(deleted)));
-    assert!(bench.controller.reconcile(&turn).error.is_some());
+    let mut another = owner.clone();
+    another.meta_mut().uid = Some("other".to_owned());
+    for live in [deleted, another] {
+        turn.answers = fake::answers(&plan, &[&live]);
+        let refused = bench.controller.reconcile(&turn);
+        assert!(refused.error.is_some() && refused.steps.is_empty());
+    }
+    turn.answers = fake::answers(&plan, &[&owner]);
+    let plan = bench.controller.reconcile(&turn);
+    let patches = ["PATCH /api/v1/namespaces/default/pods/orphan", "PATCH /api/v1/namespaces/default/pods/stranger"];
+    assert_eq!(fake::lines(&plan), patches);
+    turn.phase = plan.then.expect("it goes on");
+    turn.answers.extend(fake::answers(&plan, &[]));
+    let adopted = member("orphan", Some(&owner), labels());
+    turn.answers[1].result = Ok(crate::api::Body::Object(Arc::new(adopted.clone())));
+    let plan = bench.controller.reconcile(&turn);
+    assert!(plan.summary.starts_with("wants 1, sees 1"), "{}", plan.summary);
+    // The watch brought it before the answers were all there: it is one pod all the same.
+    bench.see(adopted);
+    let mut later = bench.turn();
+    (later.phase, later.answers) = (turn.phase, turn.answers.clone());
+    let plan = bench.controller.reconcile(&later);
+    assert!(plan.summary.starts_with("wants 1, sees 1"), "{}", plan.summary);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The StatefulSet controller: pods with names of their own, made and unmade in order.
 //!
-//! Mirrors pkg/controller/statefulset. Leaves out: going on within the sync that adopted or released something
-//! (the watch brings the key back), and reading a set live before it adopts.
+//! Mirrors pkg/controller/statefulset.
 
 pub mod claims;
 pub mod control;
@@ -18,10 +17,12 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::api::{Kind, Method, Object, ObjectKey, Reason, Request};
 use crate::client::Change;
+use crate::sim::Order;
 
+use super::adoption::{self, CLAIMED, Claims, RECHECKED, adopted};
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
 use super::owners::controller_of;
-use super::plan::{Plan, Step, Write};
+use super::plan::{Plan, Write};
 use super::pod_owners::{Orphans, PodOwners};
 use super::{history, pods, selector};
 use control::View;
@@ -67,10 +68,10 @@ impl StatefulSetController {
         }
     }
 
-    /// The steps that adopt pods of the set's name and release those whose labels it no longer picks.
-    fn claim(&self, turn: &Turn, set: &Object) -> Vec<Step> {
+    /// Pods of the set's name are adopted, those whose labels it no longer picks are released.
+    fn claim(&self, turn: &Turn, set: &Object) -> Claims {
         if set.meta().deletion_timestamp.is_some() {
-            return Vec::new();
+            return Claims::default();
         }
         self.orphans.claims(turn, set, |pod| identity::is_member(set, pod) && picks(set, pod))
     }
@@ -78,14 +79,18 @@ impl StatefulSetController {
 
 /// The pods of the set, by name.
 fn pods_of(turn: &Turn, set: &Object) -> Vec<Arc<Object>> {
-    let owned = turn.observed.stores.of(Kind::Pod).owned_by(set.uid());
-    owned.filter(|pod| identity::is_member(set, pod) && picks(set, pod)).cloned().collect()
+    let owned = turn.observed.stores.of(Kind::Pod).owned_by(set.uid()).chain(adopted(turn, set, Kind::Pod));
+    let mut pods: Vec<Arc<Object>> =
+        owned.filter(|pod| identity::is_member(set, pod) && picks(set, pod)).cloned().collect();
+    pods.order_by(|a, b| a.name().cmp(b.name()));
+    pods
 }
 
 /// The first failure among the writes of this sync.
 fn failure(turn: &Turn) -> Option<String> {
     turn.failure(|answer| match answer.request.method {
-        Method::Get => false,
+        // Claims have failed before, where they counted.
+        Method::Get | Method::Patch => false,
         Method::Delete => !answer.failed_with(Reason::NotFound),
         _ => true,
     })
@@ -191,11 +196,12 @@ impl Controller for StatefulSetController {
         let Some(set) = turn.object() else { return Plan::nothing("it is gone") };
         let Some(spec) = &set.expect::<StatefulSet>().spec else { return Plan::nothing("it has no spec") };
         let (revisions, mut claims) = history::claim(set, &spec.selector, &turn.observed.stores);
-        if turn.phase.is_empty() {
+        let all = || {
             claims.extend(self.claim(turn, set));
-            if !claims.is_empty() {
-                return Plan::steps("pods or revisions to adopt or release", claims);
-            }
+            claims
+        };
+        if let Some(plan) = adoption::plan(turn, set, all) {
+            return plan;
         }
         let revisions = match revisions::find(set, revisions, &turn.observed.stores, &turn.answers) {
             Found::Here(revisions) => revisions,
@@ -208,7 +214,7 @@ impl Controller for StatefulSetController {
             }
         };
         match turn.phase {
-            "" | REVISED => manage(turn, set, &revisions),
+            "" | RECHECKED | CLAIMED | REVISED => manage(turn, set, &revisions),
             STATUS => finish(turn, set, &revisions, outdated_deleted(turn, set, &revisions)),
             STATUS_AGAIN | STATUS_READ => status_again(turn, set, &revisions),
             phase => panic!("a StatefulSet has no phase {phase}"),

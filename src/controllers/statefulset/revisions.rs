@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::api::{Kind, Object, ObjectKey, Request, Typed};
 use crate::controllers::controller::Stores;
 use crate::controllers::plan::{Answer, Write};
-use crate::controllers::{hash, history};
+use crate::controllers::{hash, history, owners};
 
 use super::control::Revision;
 use super::identity;
@@ -63,7 +63,11 @@ pub fn find(set: &Object, mut all: Vec<Arc<Object>>, stores: &Stores, answers: &
     let status = set.expect::<StatefulSet>().status.as_ref();
     let mut collisions = status.and_then(|status| status.collision_count).unwrap_or(0);
     let written = answers.iter().filter_map(|answer| answer.object());
-    for revision in written.filter(|object| object.kind() == Kind::ControllerRevision) {
+    // Those that it let go are not its own any more.
+    let own = |object: &&Arc<Object>| {
+        object.kind() == Kind::ControllerRevision && owners::is_controlled_by(object.meta(), set)
+    };
+    for revision in written.filter(own) {
         all.retain(|other| other.uid() != revision.uid());
         all.push(revision.clone());
     }

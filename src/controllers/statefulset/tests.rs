@@ -80,6 +80,19 @@ fn an_orphan_of_its_name_is_adopted() {
     let pod = Object::Pod(pod);
     observed.stores.insert(pod.clone());
     controller.on_change(&fake::change(None, Some(&pod)), &observed);
-    let plan = controller.reconcile(&fake::turn(&observed, key));
+    let mut turn = fake::turn(&observed, key.clone());
+    let plan = controller.reconcile(&turn);
+    assert_eq!(fake::lines(&plan), ["GET /apis/apps/v1/namespaces/default/statefulsets/web"]);
+    let set = observed.stores.of(Kind::StatefulSet).get(&key.key).expect("it was put there").clone();
+    turn.phase = plan.then.expect("it goes on");
+    turn.answers = fake::answers(&plan, &[&set]);
+    let plan = controller.reconcile(&turn);
     assert_eq!(fake::lines(&plan), ["PATCH /api/v1/namespaces/default/pods/web-0"]);
+    // It goes on with the pod in the same sync.
+    let mut adopted = pod;
+    adopted.meta_mut().owner_references = Some(vec![crate::controllers::owners::controller_ref(&set)]);
+    turn.phase = plan.then.expect("it goes on");
+    turn.answers.push(fake::answer((*fake::writes(&plan)[0].request).clone(), Body::Object(Arc::new(adopted))));
+    let plan = controller.reconcile(&turn);
+    assert!(plan.summary.starts_with("wants 1, sees 1 pod"), "{}", plan.summary);
 }

@@ -73,6 +73,12 @@ pub fn describe(io: &mut Io<'_, '_>, service: &Service, show_events: bool) -> Re
             text.field(0, title, value);
         }
     }
+    if let Some(port) = spec.health_check_node_port.filter(|port| *port != 0) {
+        text.field(0, "HealthCheck NodePort", port.to_string());
+    }
+    if let Some(ranges) = spec.load_balancer_source_ranges.as_ref().filter(|ranges| !ranges.is_empty()) {
+        text.field(0, "LoadBalancer Source Ranges", ranges.join(","));
+    }
     events::write(io, &mut text, "Service", meta, show_events)?;
     Ok(text.aligned())
 }

@@ -1,6 +1,6 @@
 //! `kubectl drain`.
 //!
-//! Mirrors k8s.io/kubectl/pkg/drain. Leaves out: looking whether the DaemonSet of a pod is still there.
+//! Mirrors k8s.io/kubectl/pkg/drain.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +86,10 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
     io.err("There are pending nodes to be drained:\n");
     for (node, failure) in failed {
         io.err(format!(" {}\n", node.name));
-        io.err(format!("{}\n", failure.plain()));
+        match failure {
+            Failure::Many(failures) => failures.iter().for_each(|one| io.err(format!("{}\n", one.plain()))),
+            one => io.err(format!("{}\n", one.plain())),
+        }
     }
     Ok(1)
 }
@@ -101,17 +104,18 @@ fn suffix(dry: DryRun) -> &'static str {
 
 struct Sorted {
     evict: Vec<Arc<Value>>,
-    warnings: Vec<(&'static str, String)>,
-    errors: Vec<(&'static str, String)>,
+    warnings: Vec<(String, String)>,
+    errors: Vec<(String, String)>,
 }
 
 fn drain(io: &mut Io<'_, '_>, args: &Args, dry: DryRun, node: &Info) -> Result<(), Stop> {
     let sorted = sort(io, args, &node.name)?;
     if !sorted.errors.is_empty() {
-        return Err(Failure::Text(grouped(&sorted.errors, "cannot delete ")).into());
+        let errors = grouped(&sorted.errors).into_iter().map(|error| Failure::Text(format!("cannot delete {error}")));
+        return Err(Failure::Many(errors.collect()).into());
     }
     if !sorted.warnings.is_empty() {
-        io.err(format!("Warning: {}\n", grouped(&sorted.warnings, "")));
+        io.err(format!("Warning: {}\n", grouped(&sorted.warnings).join("; ")));
     }
     if dry.client {
         for pod in &sorted.evict {
@@ -139,7 +143,7 @@ fn full_name(pod: &Value) -> String {
     format!("{}/{}", text_at(pod, "/metadata/namespace"), text_at(pod, "/metadata/name"))
 }
 
-fn grouped(list: &[(&'static str, String)], prefix: &str) -> String {
+fn grouped(list: &[(String, String)]) -> Vec<String> {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for (reason, pod) in list {
         match groups.iter_mut().find(|(known, _)| known == reason) {
@@ -147,8 +151,22 @@ fn grouped(list: &[(&'static str, String)], prefix: &str) -> String {
             None => groups.push((reason, vec![pod])),
         }
     }
-    let texts: Vec<String> = groups.iter().map(|(why, pods)| format!("{prefix}{why}: {}", pods.join(", "))).collect();
-    texts.join("; ")
+    groups.iter().map(|(why, pods)| format!("{why}: {}", pods.join(", "))).collect()
+}
+
+fn is_finished(pod: &Value) -> bool {
+    matches!(text_at(pod, "/status/phase"), "Succeeded" | "Failed")
+}
+
+/// The reference to what controls a pod.
+fn owner(pod: &Value) -> Option<&Value> {
+    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.into_iter().flatten().find(|owner| owner["controller"] == true)
+}
+
+/// The DaemonSet by which drain leaves a pod where it is.
+fn daemon_set(pod: &Value) -> Option<&str> {
+    owner(pod).filter(|owner| owner["kind"] == "DaemonSet" && !is_finished(pod)).map(|owner| text_at(owner, "/name"))
 }
 
 /// The pods of a node through the filters of `drain`, in upstream's order: daemon sets, mirror pods, local storage,
@@ -161,43 +179,62 @@ fn sort(io: &mut Io<'_, '_>, args: &Args, node: &str) -> Result<Sorted, Stop> {
         let request = request.with("fieldSelector", selector.as_str()).with("limit", CHUNK);
         if labels.is_empty() { request } else { request.with("labelSelector", labels) }
     })?;
-    Ok(filtered(args, items(&response)))
+    let pods = items(&response);
+    let mut orphans = Vec::new();
+    for pod in &pods {
+        let Some(set) = daemon_set(pod) else { continue };
+        let path = format!("/apis/apps/v1/namespaces/{}/daemonsets/{set}", text_at(pod, "/metadata/namespace"));
+        if let Err(failure) = attempt(io.ask(|| Request::new(Method::Get, path.as_str())))? {
+            orphans.push((full_name(pod), failure));
+        }
+    }
+    Ok(filtered(args, pods, &orphans))
 }
 
-fn filtered(args: &Args, pods: Vec<Arc<Value>>) -> Sorted {
+/// `orphans`: pods whose DaemonSet could not be read, and why.
+fn filtered(args: &Args, pods: Vec<Arc<Value>>, orphans: &[(String, Failure)]) -> Sorted {
     let mut sorted = Sorted { evict: Vec::new(), warnings: Vec::new(), errors: Vec::new() };
     for pod in pods {
         let name = full_name(&pod);
-        let phase = text_at(&pod, "/status/phase");
-        let finished = matches!(phase, "Succeeded" | "Failed");
-        let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-        let owner = owners.into_iter().flatten().find(|owner| owner["controller"] == true);
+        let (finished, owner) = (is_finished(&pod), owner(&pod));
         if pod.pointer("/metadata/annotations").is_some_and(|all| all.get(MIRROR).is_some()) {
             continue;
         }
-        if !finished && owner.is_some_and(|owner| owner["kind"] == "DaemonSet") {
-            match args.is("ignore-daemonsets") {
-                true => sorted.warnings.push(("ignoring DaemonSet-managed Pods", name)),
-                false => {
-                    sorted.errors.push(("DaemonSet-managed Pods (use --ignore-daemonsets to ignore)", name));
+        if daemon_set(&pod).is_some() {
+            match orphans.iter().find(|(orphan, _)| *orphan == name) {
+                // One that nobody looks after goes by force.
+                Some((_, failure)) if failure.is_not_found() && args.is("force") => {}
+                Some((_, failure)) => {
+                    sorted.errors.push((failure.plain(), name));
+                    continue;
+                }
+                None if args.is("ignore-daemonsets") => {
+                    sorted.warnings.push(("ignoring DaemonSet-managed Pods".to_owned(), name));
+                    continue;
+                }
+                None => {
+                    let why = "DaemonSet-managed Pods (use --ignore-daemonsets to ignore)";
+                    sorted.errors.push((why.to_owned(), name));
+                    continue;
                 }
             }
-            continue;
         }
         let volumes = pod.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
         if !finished
             && volumes.into_iter().any(|volume| volume.get("emptyDir").is_some())
             && !args.is("delete-emptydir-data")
         {
-            sorted.errors.push(("Pods with local storage (use --delete-emptydir-data to override)", name.clone()));
+            let why = "Pods with local storage (use --delete-emptydir-data to override)";
+            sorted.errors.push((why.to_owned(), name));
             continue;
         }
         if !finished && owner.is_none() {
             if !args.is("force") {
-                sorted.errors.push(("Pods that declare no controller (use --force to override)", name));
+                let why = "Pods that declare no controller (use --force to override)";
+                sorted.errors.push((why.to_owned(), name));
                 continue;
             }
-            sorted.warnings.push(("deleting Pods that declare no controller", name));
+            sorted.warnings.push(("deleting Pods that declare no controller".to_owned(), name));
         }
         sorted.evict.push(pod);
     }
@@ -279,12 +316,10 @@ fn remove(io: &mut Io<'_, '_>, course: Course<'_>, pods: &[Arc<Value>]) -> Resul
         }
         io.save(&state);
     }
-    match state.failures.as_slice() {
-        [] => Ok(()),
-        [one] => Err(Failure::Text(one.clone()).into()),
-        // `utilerrors.NewAggregate` of several.
-        many => Err(Failure::Text(format!("[{}]", many.join(", "))).into()),
+    if state.failures.is_empty() {
+        return Ok(());
     }
+    Err(Failure::Many(state.failures.iter().cloned().map(Failure::Text).collect()).into())
 }
 
 /// The next step and when, nothing where the pod is done with, or why it failed.

@@ -1,11 +1,12 @@
-//! A small API server: objects in memory, watches, and patches merged as far as the kubelet needs it.
+//! A small API server: objects in memory, watches, and patches merged as upstream merges them.
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::api::patch::strategic_merge;
 use crate::api::{
     Body, CallId, Kind, Message, Method, Object, ObjectKey, Request, Response, Status, WatchEvent, WatchType, find_kind,
 };
@@ -161,8 +162,7 @@ impl Api {
                 Response::ok(Body::Object(object))
             }
             (Method::Patch, Some(object)) => {
-                let mut value = object.to_value();
-                merge(&mut value, &body);
+                let value = strategic_merge(kind, &object.to_value(), &body).expect("a patch that fits");
                 let object =
                     Object::from_value(kind, &value, &mut |path| panic!("a patch has the unknown field {path}"));
                 Response::ok(Body::Object(self.store(ctx, object.expect("a patch keeps the types"))))
@@ -208,38 +208,6 @@ impl Api {
         object.meta_mut().deletion_grace_period_seconds = Some(grace);
         object.meta_mut().generation = object.meta().generation.map(|generation| generation + 1);
         self.store(ctx, object);
-    }
-}
-
-/// A strategic merge as far as statuses need it: maps are merged, conditions by type, null removes.
-fn merge(value: &mut Value, patch: &Value) {
-    let (Some(target), Some(patch)) = (value.as_object_mut(), patch.as_object()) else { return };
-    for (name, change) in patch.iter().filter(|(name, _)| !name.starts_with('$')) {
-        match change {
-            Value::Null => {
-                target.remove(name);
-            }
-            Value::Object(_) if target.get(name).is_some_and(Value::is_object) => {
-                merge(target.get_mut(name).expect("it was just seen"), change);
-            }
-            Value::Array(list) if name == "conditions" => {
-                let old = target.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
-                let old = old.as_array_mut().expect("conditions are a list");
-                for condition in list {
-                    match old.iter_mut().find(|before| before["type"] == condition["type"]) {
-                        Some(before) => merge(before, condition),
-                        None => {
-                            let mut fresh = Value::Object(Map::new());
-                            merge(&mut fresh, condition);
-                            old.push(fresh);
-                        }
-                    }
-                }
-            }
-            other => {
-                target.insert(name.clone(), other.clone());
-            }
-        }
     }
 }
 

@@ -236,6 +236,7 @@ fn a_node_that_lost_its_power_runs_its_pods_anew() {
     assert_eq!(world.state("web"), "Running");
     assert_eq!(status["containerStatuses"][0]["restartCount"], 1);
     assert_eq!(status["podIP"], "10.244.1.3", "a new sandbox has a new address");
+    assert_eq!(status["podIPs"], json!([{ "ip": "10.244.1.3" }]), "and the old one is gone from the merged list");
     assert!(world.events("web").iter().any(|event| event.starts_with("SandboxChanged ")));
 }
 

@@ -386,7 +386,7 @@ impl Plugin for InterPodAffinity {
         ]
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, cache: &Cache) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _cache: &Cache) -> bool {
         if let Some(node) = event.new_node() {
             let labelled = |term: &AffinityTerm| {
                 node.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(&term.topology_key))
@@ -397,18 +397,14 @@ impl Plugin for InterPodAffinity {
         if old.iter().chain(&new).any(|other| other.node_name().is_empty()) {
             return false;
         }
-        // As upstream, by the terms alone: what a namespace selector selects is not looked up.
+        // As upstream up to 1.36, by the terms alone and all of them together, though one alone keeps a pod away: what a
+        // namespace selector selects is not looked up. What is missed waits until unschedulable pods are flushed.
         let wanted = |other: &PodInfo| matches_all(&pod.required_affinity, other);
-        let unwanted = |other: &PodInfo| {
-            let none = Labels::new();
-            let labels = cache.namespace_labels(&pod.key.namespace);
-            pod.required_anti_affinity.iter().any(|term| term.matches(other, &none))
-                || other.required_anti_affinity.iter().any(|term| term.matches(pod, &labels))
-        };
+        let unwanted = |other: &PodInfo| matches_all(&pod.required_anti_affinity, other);
         match (old, new) {
             (Some(old), Some(new)) => !wanted(&old) && wanted(&new) || unwanted(&old) && !unwanted(&new),
             (None, Some(new)) => wanted(&new),
-            (Some(old), None) => unwanted(&old),
+            (Some(old), None) => unwanted(&old) || matches_all(&old.required_anti_affinity, pod),
             (None, None) => true,
         }
     }
