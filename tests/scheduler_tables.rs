@@ -94,11 +94,17 @@ fn arguments(plugin: &str, value: &Value) -> PluginArgs {
 }
 
 impl Table {
-    fn of(case: &Value) -> Table {
+    /// A case. What is counted by topology is kept from the beginning, pod by pod, or only from the end, over all nodes.
+    fn of(case: &Value, kept_from_the_beginning: bool) -> Table {
         let case = case.clone();
         let plugin = case["plugin"].as_str().expect("a case names its plugin").to_owned();
         let entry = PLUGINS.iter().find(|entry| entry.name == plugin).expect("the plugin is in the registry");
+        let (pod, args) = (PodInfo::new(&object(Kind::Pod, &case["pod"])), arguments(&plugin, &case["pluginArgs"]));
+        let keys = args.pod_topology_spread.topology_keys();
         let mut cache = Cache::default();
+        if kept_from_the_beginning {
+            cache.keep_topologies(&pod, &keys);
+        }
         for node in objects(Kind::Node, &case["nodes"]) {
             cache.set_node(&node);
         }
@@ -113,12 +119,13 @@ impl Table {
             let selector = service.expect::<Service>().spec.as_ref().and_then(|spec| spec.selector.clone());
             cache.set_service(service.key(), selector);
         }
+        cache.keep_topologies(&pod, &keys);
         Table {
             name: case["name"].as_str().unwrap_or_default().to_owned(),
-            pod: PodInfo::new(&object(Kind::Pod, &case["pod"])),
+            pod,
             cache,
             expect: case["expect"].clone(),
-            plugin: (entry.new)(&arguments(&plugin, &case["pluginArgs"])),
+            plugin: (entry.new)(&args),
             case,
         }
     }
@@ -189,15 +196,13 @@ impl Table {
     }
 }
 
-/// Runs every case of a table: with what a plugin counts by itself, and with what the cache keeps for it.
+/// Runs every case of a table: with topologies counted over all nodes, and with those counted pod by pod.
 fn check(file: &str, run: impl Fn(&Table)) {
     let table = tables::Table::read("scheduler", file);
     for (index, case) in table.cases().iter().enumerate() {
         table.run_one(index, || {
-            let mut case = Table::of(case);
-            run(&case);
-            case.cache.keep_topologies(&case.pod);
-            run(&case);
+            run(&Table::of(case, false));
+            run(&Table::of(case, true));
         });
     }
     table.done();

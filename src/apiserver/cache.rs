@@ -29,6 +29,15 @@ pub struct CacheEvent {
     pub object: Arc<Object>,
     /// The object before the change.
     pub prev: Option<Arc<Object>>,
+}
+
+/// An event in the window. Many are kept and few are asked for again: the objects are etcd's own, which its log holds
+/// anyway, and get their resource versions when they are.
+#[derive(Clone, Debug)]
+struct PastEvent {
+    type_: WatchType,
+    kv: KeyValue,
+    prev: Option<KeyValue>,
     at: SimTime,
 }
 
@@ -37,7 +46,7 @@ pub struct CacheEvent {
 pub struct KindCache {
     /// By etcd key.
     objects: OrdMap<Arc<str>, Arc<Object>>,
-    events: Vector<CacheEvent>,
+    events: Vector<PastEvent>,
     /// Whether events were let go since the last list.
     trimmed: bool,
 }
@@ -108,23 +117,38 @@ impl WatchCache {
     /// How many events of a kind are kept, and the revision of the newest; 0 for none.
     pub fn window(&self, kind: Kind) -> (usize, u64) {
         let events = &self.kinds[kind as usize].events;
-        (events.len(), events.back().map_or(0, |event| event.revision))
+        (events.len(), events.back().map_or(0, |event| event.kv.mod_revision))
     }
 
     /// The oldest revision from which a watch of `kind` can resume.
     pub fn oldest(&self, kind: Kind) -> u64 {
         let cache = &self.kinds[kind as usize];
         match cache.events.front() {
-            Some(event) if cache.trimmed => event.revision - 1,
+            Some(event) if cache.trimmed => event.kv.mod_revision - 1,
             _ => self.list_revision,
         }
     }
 
-    /// The events of `kind` after `revision`.
-    pub fn events_since(&self, kind: Kind, revision: u64) -> impl DoubleEndedIterator<Item = &CacheEvent> {
+    /// How many events of `kind` there are after `revision`.
+    pub fn count_since(&self, kind: Kind, revision: u64) -> usize {
         let events = &self.kinds[kind as usize].events;
-        let skip = events.iter().rev().take_while(|event| event.revision > revision).count();
-        events.iter().skip(events.len() - skip)
+        events.iter().rev().take_while(|event| event.kv.mod_revision > revision).count()
+    }
+
+    /// The events of `kind` after `revision`.
+    pub fn events_since(&self, kind: Kind, revision: u64) -> impl DoubleEndedIterator<Item = CacheEvent> {
+        let cache = &self.kinds[kind as usize];
+        let stamped = |kv: &KeyValue| match cache.objects.get(&*kv.key) {
+            Some(newest) if newest.resource_version() == kv.mod_revision => newest.clone(),
+            _ => stamp(&kv.value, kv.mod_revision),
+        };
+        let told = move |event: &PastEvent| CacheEvent {
+            revision: event.kv.mod_revision,
+            type_: event.type_,
+            object: stamped(&event.kv),
+            prev: event.prev.as_ref().map(stamped),
+        };
+        cache.events.iter().skip(cache.events.len() - self.count_since(kind, revision)).map(told)
     }
 
     /// The objects of a kind as they were at `revision`, if its events reach back so far.
@@ -159,8 +183,9 @@ impl WatchCache {
             (false, None) => WatchType::Added,
             (false, Some(_)) => WatchType::Modified,
         };
-        let event = CacheEvent { revision: kv.mod_revision, type_, object, prev, at: now };
-        cache.events.push_back(event.clone());
+        // What was not in the cache was not there before, whatever etcd has to say of it.
+        let past = event.prev.clone().filter(|_| prev.is_some());
+        cache.events.push_back(PastEvent { type_, kv: kv.clone(), prev: past, at: now });
         while cache.events.len() > EVENTS_MIN {
             let old = cache.events.front().is_some_and(|first| now.since(first.at) > EVENT_FRESH);
             if !old && cache.events.len() <= EVENTS_MAX {
@@ -169,8 +194,8 @@ impl WatchCache {
             cache.events.pop_front();
             cache.trimmed = true;
         }
-        self.revision = event.revision;
-        event
+        self.revision = kv.mod_revision;
+        CacheEvent { revision: kv.mod_revision, type_, object, prev }
     }
 
     /// Etcd has come to `revision`.

@@ -143,7 +143,7 @@ impl ApiServer {
         if revision < oldest {
             return Err(Status::new(Reason::Expired, format!("too old resource version: {revision} ({oldest})")));
         }
-        Ok(self.cache.events_since(stored, revision).filter_map(|event| watcher.translate(event)).collect())
+        Ok(self.cache.events_since(stored, revision).filter_map(|event| watcher.translate(&event)).collect())
     }
 
     /// Tells the watchers of an event.

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::sim::Order;
 use crate::sim::persistent::{OrdMap, OrdSet, Vector};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -39,8 +40,9 @@ struct PodState {
     group: Option<u32>,
 }
 
-/// A namespace, labels, and whether the pods with them are terminating, which no spreading counts.
-type LabelKey = (Arc<str>, Labels, bool);
+/// A namespace, labels, and whether the pods with them are terminating, which no spreading counts. The labels are
+/// shared, so that a chunk of these is cheap to copy.
+type LabelKey = (Arc<str>, Arc<Labels>, bool);
 
 /// A namespace and labels that pods have, by a number, so that a selector is asked once for all of them.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +51,7 @@ struct LabelSet {
     pods: u32,
 }
 
-/// Nodes and their pods. Cloning is O(1).
+/// Nodes and their pods. Cloning copies pointers to what is in it, sixty-four entries to each.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     /// The nodes that have an object, taking turns between zones.
@@ -64,8 +66,6 @@ pub struct Cache {
     imaginary: OrdMap<Arc<str>, Arc<NodeInfo>>,
     pods: OrdMap<ObjectKey, PodState>,
     images: OrdMap<Arc<str>, ImageState>,
-    /// The nodes with pods that have a term of affinity or anti-affinity.
-    with_affinity: OrdSet<Arc<str>>,
     label_sets: OrdMap<LabelKey, LabelSet>,
     topologies: Topologies,
     last_label_set: u32,
@@ -82,6 +82,12 @@ pub struct Cache {
     nominated: OrdMap<Arc<str>, OrdMap<ObjectKey, Arc<PodInfo>>>,
 }
 
+/// The topology keys of a pod's constraints and terms.
+fn spoken_of(pod: &PodInfo) -> impl Iterator<Item = &str> {
+    let constraints = pod.spec().and_then(|spec| spec.topology_spread_constraints.as_deref()).unwrap_or_default();
+    constraints.iter().map(|constraint| constraint.topology_key.as_str()).chain(pod.topology_keys())
+}
+
 /// `utilnode.GetZoneKey`: region and zone, empty when the node has neither.
 pub fn zone_key(node: &NodeInfo) -> String {
     let label = |stable: &str, old: &str| node.label(stable).or_else(|| node.label(old)).unwrap_or_default().to_owned();
@@ -92,10 +98,19 @@ pub fn zone_key(node: &NodeInfo) -> String {
 
 fn label_key(pod: &PodInfo) -> LabelKey {
     let leaving = pod.pod().metadata.deletion_timestamp.is_some();
-    (pod.key.namespace.clone(), pod.labels().clone(), leaving)
+    (pod.key.namespace.clone(), Arc::new(pod.labels().clone()), leaving)
 }
 
 impl Cache {
+    /// What a scheduling cycle reads of it, to be kept: all but where each pod is, the largest part, which the nodes
+    /// say as well.
+    pub fn snapshot(&mut self) -> Cache {
+        let pods = std::mem::take(&mut self.pods);
+        let snapshot = self.clone();
+        self.pods = pods;
+        snapshot
+    }
+
     /// How many nodes there are.
     pub fn len(&self) -> usize {
         self.nodes.len()
@@ -126,17 +141,6 @@ impl Cache {
         self.images.get(name)
     }
 
-    /// The nodes with pods that have a term of affinity or anti-affinity, by name.
-    pub fn nodes_with_affinity(&self) -> impl Iterator<Item = &NodeInfo> {
-        self.with_affinity.iter().filter_map(|name| self.node(name))
-    }
-
-    /// Those of them whose pods may not want others near.
-    pub fn nodes_with_required_anti_affinity(&self) -> impl Iterator<Item = &NodeInfo> {
-        let wary = |pod: &Arc<PodInfo>| !pod.required_anti_affinity.is_empty();
-        self.nodes_with_affinity().filter(move |node| node.pods_with_affinity.values().any(wary))
-    }
-
     /// The namespaces with their labels, by name.
     pub fn namespaces(&self) -> impl Iterator<Item = (&Arc<str>, &Labels)> {
         self.namespaces.iter().map(|(name, labels)| (name, &**labels))
@@ -147,11 +151,14 @@ impl Cache {
         self.namespaces.get(name).cloned().unwrap_or_default()
     }
 
-    /// The numbers of the label sets in a namespace whose labels match; terminating pods have none of them.
-    pub fn label_sets(&self, namespace: &str, matches: impl Fn(&Labels) -> bool) -> OrdSet<u32> {
-        let sets = self.label_sets.range((Arc::from(namespace), Labels::new(), false)..);
+    /// The numbers, in order, of the label sets in a namespace whose labels match; terminating pods have none of them.
+    pub fn label_sets(&self, namespace: &str, matches: impl Fn(&Labels) -> bool) -> Vec<u32> {
+        let sets = self.label_sets.range((Arc::from(namespace), Arc::default(), false)..);
         let sets = sets.take_while(|((of, ..), _)| &**of == namespace);
-        sets.filter(|((_, labels, leaving), _)| !leaving && matches(labels)).map(|(_, set)| set.id).collect()
+        let sets = sets.filter(|((_, labels, leaving), _)| !leaving && matches(labels));
+        let mut sets: Vec<u32> = sets.map(|(_, set)| set.id).collect();
+        sets.order();
+        sets
     }
 
     /// The numbers of the label sets whose namespace and labels match, those of terminating pods among them.
@@ -165,20 +172,20 @@ impl Cache {
         &self.topologies
     }
 
-    /// Whether every topology is kept that a pod's own terms and those of running pods speak of.
-    pub fn keeps_topologies(&self, pod: &PodInfo) -> bool {
-        pod.topology_keys().all(|key| self.topologies.get(key).is_some()) && self.topologies.knows_groups()
+    /// Whether the topologies by these keys, and those that a pod speaks of, are kept.
+    pub fn keeps_topologies(&self, pod: &PodInfo, keys: &[Arc<str>]) -> bool {
+        spoken_of(pod).chain(keys.iter().map(|key| &**key)).all(|key| self.topologies.place(key).is_some())
     }
 
-    /// Keeps the topologies that a pod speaks of, from now on: asked before it is scheduled.
-    pub fn keep_topologies(&mut self, pod: &PodInfo) {
-        let constraints = pod.spec().and_then(|spec| spec.topology_spread_constraints.as_deref()).unwrap_or_default();
-        let own = constraints.iter().map(|constraint| constraint.topology_key.as_str());
-        // The system's own constraints speak of zones.
-        let keys = own.chain(pod.topology_keys()).chain(["topology.kubernetes.io/zone"]);
-        let new: Vec<&str> = keys.filter(|key| self.topologies.get(key).is_none()).collect();
-        for key in new {
-            self.topologies.keep(key, self.nodes.iter().map(|node| &**node));
+    /// Keeps the topologies by these keys, and those that a pod speaks of, from now on: asked before it is scheduled.
+    pub fn keep_topologies(&mut self, pod: &PodInfo, keys: &[Arc<str>]) {
+        spoken_of(pod).for_each(|key| self.keep_topology(key));
+        keys.iter().for_each(|key| self.keep_topology(key));
+    }
+
+    fn keep_topology(&mut self, key: &str) {
+        if self.topologies.place(key).is_none() {
+            self.topologies.keep(key, self.nodes.iter_mut().map(Arc::make_mut));
         }
     }
 
@@ -273,6 +280,7 @@ impl Cache {
     pub fn nominate(&mut self, pod: &Arc<PodInfo>, node: &Arc<str>) {
         self.unnominate(&pod.key);
         if !node.is_empty() {
+            pod.topology_keys().for_each(|key| self.keep_topology(key));
             self.nominated.entry(node.clone()).or_default().insert(pod.key.clone(), pod.clone());
         }
     }
@@ -299,19 +307,11 @@ impl Cache {
         self.take(&info.key);
         let labels = self.enter_labels(info);
         let group = self.topologies.enter_group(info);
-        if group.is_some() {
-            let new: Vec<&str> = info.topology_keys().filter(|key| self.topologies.get(key).is_none()).collect();
-            for key in new {
-                self.topologies.keep(key, self.nodes.iter().map(|node| &**node));
-            }
-        }
+        info.topology_keys().for_each(|key| self.keep_topology(key));
         let held = self.node_mut(node);
         held.add_pod(info);
-        held.count_pod(Some(labels), group, true);
+        held.count_pod(labels, group, true);
         self.count_topologies(node, labels, group, 1);
-        if info.has_affinity() {
-            self.with_affinity.insert(node.clone());
-        }
         self.volumes.count(info, true);
         let state = PodState { info: info.clone(), node: node.clone(), assumed, labels, group };
         self.pods.insert(info.key.clone(), state);
@@ -321,10 +321,7 @@ impl Cache {
         let state = self.pods.remove(key)?;
         let node = self.node_mut(&state.node);
         node.remove_pod(key);
-        node.count_pod(Some(state.labels), state.group, false);
-        if state.info.has_affinity() && node.pods_with_affinity.is_empty() {
-            self.with_affinity.remove(&state.node);
-        }
+        node.count_pod(state.labels, state.group, false);
         self.count_topologies(&state.node, state.labels, state.group, -1);
         self.leave_labels(&state.info);
         if let Some(group) = state.group {
@@ -342,7 +339,7 @@ impl Cache {
         if let Some(index) = self.index.get(node)
             && let Some(node) = self.nodes.get(*index)
         {
-            self.topologies.count_pod(node, Some(labels), group, sign);
+            self.topologies.count_pod(&node.domains, labels, group, sign);
         }
     }
 
@@ -383,11 +380,11 @@ impl Cache {
                 let (zone, images) = (zone_key(node), node.images.clone());
                 let relabelled = node.node().metadata.labels != object.meta().labels;
                 if relabelled {
-                    self.topologies.count_node(node, -1);
+                    self.topologies.leave_node(node);
                 }
                 node.set_node(object);
                 if relabelled {
-                    self.topologies.count_node(node, 1);
+                    self.topologies.enter_node(node);
                 }
                 let (moved, new_images) = (zone_key(node) != zone, node.images.clone());
                 self.unordered |= moved;
@@ -402,7 +399,7 @@ impl Cache {
                 node.set_node(object);
                 let images = node.images.clone();
                 self.learn_images(&name, &images);
-                self.topologies.count_node(&node, 1);
+                self.topologies.enter_node(&mut node);
                 self.index.insert(name, self.nodes.len());
                 self.nodes.push_back(Arc::new(node));
                 self.unordered = true;
@@ -414,7 +411,7 @@ impl Cache {
     pub fn remove_node(&mut self, name: &str) {
         let Some(index) = self.index.remove(name) else { return };
         let mut node = (*self.nodes.remove(index)).clone();
-        self.topologies.count_node(&node, -1);
+        self.topologies.leave_node(&mut node);
         for (place, node) in self.nodes.iter().enumerate().skip(index) {
             self.index.insert(node.name.clone(), place);
         }

@@ -11,6 +11,7 @@ mod configuration;
 mod event_handlers;
 mod fit_error;
 mod framework;
+mod logarithm;
 mod node_info;
 mod plugin_args;
 mod pod_info;
@@ -33,6 +34,8 @@ pub mod plugins;
 mod hints_tests;
 #[cfg(test)]
 mod process_tests;
+#[cfg(test)]
+mod topology_tests;
 #[cfg(test)]
 mod volume_tests;
 

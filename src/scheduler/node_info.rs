@@ -11,6 +11,7 @@ use crate::api::{Object, ObjectKey};
 
 use super::pod_info::{HostPort, PodInfo};
 use super::resource::{Resource, amounts};
+use super::topology::NOWHERE;
 
 /// A node, its pods and their sums, kept up to date pod by pod.
 #[derive(Clone, Debug)]
@@ -22,12 +23,12 @@ pub struct NodeInfo {
     near: Near,
     /// The pods on it, assumed ones included.
     pub pods: OrdMap<ObjectKey, Arc<PodInfo>>,
-    /// Those of its pods that have a term of affinity or anti-affinity.
-    pub pods_with_affinity: OrdMap<ObjectKey, Arc<PodInfo>>,
     /// How many of its pods have each set of labels. The cache keeps this.
-    pub label_counts: OrdMap<u32, u32>,
+    pub label_counts: Tally,
     /// How many of its pods have each group of terms. The cache keeps this.
-    pub group_counts: OrdMap<u32, u32>,
+    pub group_counts: Tally,
+    /// The number of its topology by every key that is kept. The cache keeps this.
+    pub domains: Domains,
     /// The host ports its pods take.
     pub used_ports: Vec<HostPort>,
     pub requested: Resource,
@@ -40,7 +41,73 @@ pub struct NodeInfo {
     pub images: Arc<OrdMap<Arc<str>, i64>>,
 }
 
-/// The labels that nearly every pod is spread by.
+/// How many pods there are of each number. They are few, and asked for on every node: the first lie in the node itself.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Numbers with their pods, in no order. Without pods it is a free place.
+    near: [(u32, u32); 2],
+    more: Vec<(u32, u32)>,
+}
+
+impl Tally {
+    /// The numbers with their pods.
+    pub fn iter(&self) -> impl Iterator<Item = &(u32, u32)> {
+        self.near.iter().chain(&self.more).filter(|(_, pods)| *pods > 0)
+    }
+
+    /// The pods of a number.
+    pub fn get(&self, id: u32) -> u32 {
+        self.iter().find(|(other, _)| *other == id).map_or(0, |(_, pods)| *pods)
+    }
+
+    fn count(&mut self, id: u32, more: bool) {
+        let mut held = self.near.iter_mut().chain(&mut self.more).filter(|(_, pods)| *pods > 0);
+        if let Some((_, pods)) = held.find(|(other, _)| *other == id) {
+            *pods = if more { *pods + 1 } else { *pods - 1 };
+            if !more {
+                self.more.retain(|(_, pods)| *pods > 0);
+            }
+        } else if more {
+            match self.near.iter_mut().find(|(_, pods)| *pods == 0) {
+                Some(free) => *free = (id, 1),
+                None => self.more.push((id, 1)),
+            }
+        }
+    }
+}
+
+/// The numbers of a node's topologies, by the places of their keys; the first lie in the node itself.
+#[derive(Clone, Debug)]
+pub struct Domains {
+    near: [u32; 4],
+    more: Vec<u32>,
+    len: usize,
+}
+
+impl Default for Domains {
+    fn default() -> Self {
+        Domains { near: [NOWHERE; 4], more: Vec::new(), len: 0 }
+    }
+}
+
+impl Domains {
+    /// The number by the key at a place; `NOWHERE` where there is none.
+    pub fn at(&self, place: usize) -> u32 {
+        let number = self.near.get(place).or_else(|| self.more.get(place.checked_sub(self.near.len())?));
+        number.copied().unwrap_or(NOWHERE)
+    }
+
+    /// The number by one key more.
+    pub fn push(&mut self, number: u32) {
+        match self.near.get_mut(self.len) {
+            Some(free) => *free = number,
+            None => self.more.push(number),
+        }
+        self.len += 1;
+    }
+}
+
+/// The labels that nearly every pod is spread by, the hostname first.
 const NEAR_LABELS: [&str; 2] = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"];
 
 /// A few facts of a node's object.
@@ -49,6 +116,7 @@ struct Near {
     labels: [Option<Arc<str>>; NEAR_LABELS.len()],
     unschedulable: bool,
     tainted: bool,
+    imaged: bool,
 }
 
 impl Near {
@@ -59,6 +127,7 @@ impl Near {
             labels: NEAR_LABELS.map(label),
             unschedulable: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
             tainted: spec.and_then(|spec| spec.taints.as_ref()).is_some_and(|taints| !taints.is_empty()),
+            imaged: false,
         }
     }
 }
@@ -71,9 +140,9 @@ impl NodeInfo {
             object: None,
             near: Near::default(),
             pods: OrdMap::new(),
-            pods_with_affinity: OrdMap::new(),
-            label_counts: OrdMap::new(),
-            group_counts: OrdMap::new(),
+            label_counts: Tally::default(),
+            group_counts: Tally::default(),
+            domains: Domains::default(),
             used_ports: Vec::new(),
             requested: Resource::default(),
             non_zero_cpu: 0,
@@ -104,7 +173,7 @@ impl NodeInfo {
             self.images = Arc::new(images);
         }
         self.object = Some(object.clone());
-        self.near = Near::of(self.node());
+        self.near = Near { imaged: !self.images.is_empty(), ..Near::of(self.node()) };
     }
 
     /// The node's object is gone; its pods may still be there.
@@ -130,12 +199,22 @@ impl NodeInfo {
         self.near.unschedulable
     }
 
+    /// Whether it says its hostname.
+    pub fn has_hostname(&self) -> bool {
+        self.near.labels[0].is_some()
+    }
+
     /// Its labels.
     pub fn label(&self, key: &str) -> Option<&str> {
         if let Some(at) = NEAR_LABELS.iter().position(|near| *near == key) {
             return self.near.labels[at].as_deref();
         }
         self.node().metadata.labels.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// Whether it has any image.
+    pub fn has_images(&self) -> bool {
+        self.near.imaged
     }
 
     /// Its taints.
@@ -151,9 +230,6 @@ impl NodeInfo {
         if let Some(old) = self.pods.insert(pod.key.clone(), pod.clone()) {
             self.count_out(&old);
         }
-        if pod.has_affinity() {
-            self.pods_with_affinity.insert(pod.key.clone(), pod.clone());
-        }
         self.requested.add(&pod.requests);
         self.non_zero_cpu += pod.non_zero_cpu;
         self.non_zero_memory += pod.non_zero_memory;
@@ -168,7 +244,6 @@ impl NodeInfo {
     }
 
     fn count_out(&mut self, pod: &PodInfo) {
-        self.pods_with_affinity.remove(&pod.key);
         self.requested.subtract(&pod.requests);
         self.non_zero_cpu -= pod.non_zero_cpu;
         self.non_zero_memory -= pod.non_zero_memory;
@@ -180,14 +255,16 @@ impl NodeInfo {
     }
 
     /// Counts one more pod with a set of labels and a group of terms, or one less.
-    pub fn count_pod(&mut self, set: Option<u32>, group: Option<u32>, more: bool) {
-        for (id, counts) in [(set, &mut self.label_counts), (group, &mut self.group_counts)] {
-            let Some(id) = id else { continue };
-            let count = counts.get(&id).copied().unwrap_or(0);
-            match if more { count + 1 } else { count.saturating_sub(1) } {
-                0 => counts.remove(&id),
-                count => counts.insert(id, count),
-            };
+    pub fn count_pod(&mut self, set: u32, group: Option<u32>, more: bool) {
+        self.label_counts.count(set, more);
+        if let Some(group) = group {
+            self.group_counts.count(group, more);
         }
+    }
+
+    /// The number of its topology by the key at a place among those that the cache keeps; `None` where it has none.
+    pub fn domain(&self, place: usize) -> Option<usize> {
+        let number = self.domains.at(place);
+        (number != NOWHERE).then_some(number as usize)
     }
 }

@@ -253,8 +253,8 @@ impl Scheduler {
 
     fn begin_cycle(&mut self, ctx: &mut Ctx<'_, Message>, queued: QueuedPod) {
         self.cache.order();
-        self.cache.keep_topologies(&queued.pod);
         let profile = self.profiles.of(&queued.pod);
+        self.cache.keep_topologies(&queued.pod, profile.topology_keys());
         let own = profile.percentage_of_nodes_to_score();
         let limits = Limits {
             percentage_of_nodes_to_score: own.unwrap_or(self.config.percentage_of_nodes_to_score),
@@ -264,7 +264,7 @@ impl Scheduler {
         let basis = Basis {
             config: self.config.clone(),
             profiles: self.profiles.clone(),
-            cache: self.cache.clone(),
+            cache: self.cache.snapshot(),
             queued: queued.clone(),
             start,
             limits,

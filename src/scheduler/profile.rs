@@ -31,6 +31,8 @@ pub struct Enabled {
 pub struct Profile {
     scheduler_name: Arc<str>,
     percentage_of_nodes_to_score: Option<i64>,
+    /// The topologies that pods are spread over which do not say it themselves.
+    topology_keys: Vec<Arc<str>>,
     points: [Vec<Enabled>; POINTS.len()],
 }
 
@@ -95,6 +97,7 @@ impl Profile {
         let mut profile = Profile {
             scheduler_name: config.scheduler_name.clone(),
             percentage_of_nodes_to_score: config.percentage_of_nodes_to_score,
+            topology_keys: config.args.pod_topology_spread.topology_keys(),
             ..Profile::default()
         };
         for point in POINTS {
@@ -168,6 +171,11 @@ impl Profile {
     /// How much of a large cluster is looked at, where this profile has its own mind.
     pub fn percentage_of_nodes_to_score(&self) -> Option<i64> {
         self.percentage_of_nodes_to_score
+    }
+
+    /// The topology keys of its own, which the cache has to keep besides those that pods speak of.
+    pub fn topology_keys(&self) -> &[Arc<str>] {
+        &self.topology_keys
     }
 
     /// The plugins that act at `point`.
@@ -256,18 +264,33 @@ impl Profile {
         node: &NodeInfo,
         cache: &Cache,
     ) -> Verdict {
-        let matters = |other: &&Arc<PodInfo>| other.priority >= pod.priority && other.uid != pod.uid;
-        let mut nominated = cache.nominated(&node.name).filter(matters).peekable();
-        if nominated.peek().is_some() {
-            let mut state = state.clone();
-            let mut crowded = node.clone();
-            for other in nominated {
-                crowded.add_pod(other);
-                self.pre_filter_add(&mut state, pod, other, &crowded);
-            }
-            filters.iter().try_for_each(|plugin| plugin.filter(&state, pod, &crowded))?;
+        if cache.has_nominated() {
+            self.filter_crowded(filters, state, pod, node, cache)?;
         }
         filters.iter().try_for_each(|plugin| plugin.filter(state, pod, node))
+    }
+
+    /// Runs Filter as if the pods nominated to the node were there, if there are any that matter.
+    fn filter_crowded(
+        &self,
+        filters: &[&dyn Plugin],
+        state: &CycleState,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        cache: &Cache,
+    ) -> Verdict {
+        let matters = |other: &&Arc<PodInfo>| other.priority >= pod.priority && other.uid != pod.uid;
+        let mut nominated = cache.nominated(&node.name).filter(matters).peekable();
+        if nominated.peek().is_none() {
+            return Ok(());
+        }
+        let mut state = state.clone();
+        let mut crowded = node.clone();
+        for other in nominated {
+            crowded.add_pod(other);
+            self.pre_filter_add(&mut state, pod, other, &crowded);
+        }
+        filters.iter().try_for_each(|plugin| plugin.filter(&state, pod, &crowded))
     }
 
     /// Runs PostFilter until one makes room.

@@ -76,7 +76,8 @@ struct Found<'a> {
     next_start: usize,
 }
 
-/// Decides where `pod` goes. `start` is where the last cycle stopped looking. The cache must be in order.
+/// Decides where `pod` goes. `start` is where the last cycle stopped looking. The cache must be in order, and keep the
+/// topologies that the pod and the profile speak of.
 pub fn schedule_pod(
     profile: &Profile,
     cache: &Cache,
@@ -85,6 +86,7 @@ pub fn schedule_pod(
     limits: Limits,
     random: &mut Random,
 ) -> Decision {
+    debug_assert!(cache.keeps_topologies(pod, profile.topology_keys()), "{} speaks of other topologies", pod.key);
     let mut state = CycleState::default();
     let all_nodes = cache.len();
     let mut decision = Decision {

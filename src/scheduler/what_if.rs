@@ -208,6 +208,7 @@ mod tests {
         let rules = super::super::Rules { profiles: &profiles, cache: &cache };
         queue.add(rules, PodInfo::new(&pod), SimTime::ZERO, EventId::BOOT);
         let queued = queue.pop().expect("it was added");
+        cache.keep_topologies(&queued.pod, profiles.of(&queued.pod).topology_keys());
         let limits = Limits { percentage_of_nodes_to_score: 0, record_nodes_max: 100 };
         let random = Random::fork(1, "test");
         Basis {

@@ -118,7 +118,7 @@ fn of(within: &Within<'_>, manager: &ControllerManager, look: &Look, facts: Vec<
 /// How many events of its kind an informer has not seen yet.
 fn unseen(within: &Within<'_>, informer: &InformerReport) -> usize {
     let cache = within.world.apiserver().cache();
-    cache.events_since(informer.kind.info().stored_as, informer.resource_version).count()
+    cache.count_since(informer.kind.info().stored_as, informer.resource_version)
 }
 
 fn informer_sheet(within: &Within<'_>, informers: &[InformerReport], watched: &[Kind]) -> Sheet {

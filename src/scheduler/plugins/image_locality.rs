@@ -28,7 +28,7 @@ impl Plugin for ImageLocality {
     }
 
     fn score(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo, cache: &Cache) -> i64 {
-        if node.images.is_empty() {
+        if !node.has_images() {
             return 0;
         }
         let present = pod.images.iter().filter(|image| node.images.contains_key(&***image));

@@ -8,8 +8,7 @@ use super::super::cluster_event::{ClusterEvent, EventResource, action};
 use super::super::framework::{Code, CycleState, MAX_NODE_SCORE, Plugin, Point, PreFilter, Rejection, Verdict};
 use super::super::node_info::NodeInfo;
 use super::super::pod_info::PodInfo;
-use super::super::topology::{Counts, add, add_all};
-use crate::sim::persistent::OrdMap;
+use super::super::topology::Counts;
 
 /// The plugin's name.
 pub const NAME: &str = "InterPodAffinity";
@@ -36,59 +35,90 @@ pub struct InterPodAffinity {
     pub args: InterPodAffinityArgs,
 }
 
+/// The sums of one topology key, by the numbers of its values.
+#[derive(Clone, Debug)]
+struct Sum {
+    /// The place of the key among those that the cache keeps.
+    place: usize,
+    values: Vec<i64>,
+    /// How many of them are not zero.
+    some: usize,
+}
+
+impl Sum {
+    fn add(&mut self, number: usize, amount: i64) {
+        if self.values.len() <= number {
+            self.values.resize(number + 1, 0);
+        }
+        let value = &mut self.values[number];
+        self.some -= usize::from(*value != 0);
+        *value += amount;
+        self.some += usize::from(*value != 0);
+    }
+}
+
 /// Sums by topology key and value.
 #[derive(Clone, Debug, Default)]
-struct Sums(OrdMap<String, Counts>);
+struct Sums(Vec<Sum>);
 
 impl Sums {
-    fn add(&mut self, node: &NodeInfo, key: &str, amount: i64) {
-        let Some(value) = node.label(key) else { return };
-        let values = self.0.entry(key.to_owned()).or_default();
-        add(values, &Arc::from(value), amount);
-        if values.is_empty() {
-            self.0.remove(key);
+    fn by(&mut self, place: usize) -> &mut Sum {
+        let at = self.0.iter().position(|sum| sum.place == place).unwrap_or(self.0.len());
+        if at == self.0.len() {
+            self.0.push(Sum { place, values: Vec::new(), some: 0 });
+        }
+        &mut self.0[at]
+    }
+
+    fn add(&mut self, node: &NodeInfo, place: usize, amount: i64) {
+        if let Some(number) = node.domain(place) {
+            self.by(place).add(number, amount);
         }
     }
 
     /// Adds the pods of a topology, so many times.
-    fn add_all(&mut self, key: &str, counts: Option<&Counts>, times: i64) {
+    fn add_all(&mut self, place: usize, counts: Option<&Counts>, times: i64) {
         let Some(counts) = counts else { return };
-        let values = self.0.entry(key.to_owned()).or_default();
-        add_all(values, counts, times);
-        if values.is_empty() {
-            self.0.remove(key);
-        }
+        let sum = self.by(place);
+        // The greatest first, so that there is room for all.
+        counts.iter().rev().for_each(|(number, count)| sum.add(*number as usize, i64::from(*count) * times));
     }
 
-    fn get(&self, key: &str, value: &str) -> i64 {
-        self.0.get(key).and_then(|values| values.get(value)).copied().unwrap_or(0)
+    fn of(&self, place: usize, number: usize) -> i64 {
+        let sum = self.0.iter().find(|sum| sum.place == place);
+        sum.and_then(|sum| sum.values.get(number)).copied().unwrap_or(0)
     }
 
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.iter().all(|sum| sum.some == 0)
     }
 
-    /// Counts `pod` for every term, if it matches them all.
-    fn add_affinity(&mut self, terms: &[AffinityTerm], pod: &PodInfo, node: &NodeInfo, amount: i64) {
-        if matches_all(terms, pod) {
-            terms.iter().for_each(|term| self.add(node, &term.topology_key, amount));
-        }
+    /// The sums of the topologies that a node is in.
+    fn at(&self, node: &NodeInfo) -> impl Iterator<Item = i64> {
+        self.0.iter().filter_map(|sum| sum.values.get(node.domain(sum.place)?).copied())
     }
+}
 
-    /// Counts `pod` for every term that it matches.
-    fn add_anti(&mut self, terms: &[AffinityTerm], pod: &PodInfo, labels: &Labels, node: &NodeInfo, amount: i64) {
-        for term in terms.iter().filter(|term| term.matches(pod, labels)) {
-            self.add(node, &term.topology_key, amount);
-        }
-    }
+/// A term with the place of its topology key among those that the cache keeps.
+#[derive(Clone, Debug)]
+struct Placed {
+    term: AffinityTerm,
+    place: usize,
+}
+
+/// The place of a term's topology key among these; one where no node has a topology if it is not among them.
+fn place(term: &AffinityTerm, keys: &[Arc<str>]) -> usize {
+    keys.iter().position(|key| **key == *term.topology_key).unwrap_or(usize::MAX)
 }
 
 /// What Filter needs.
 #[derive(Clone, Debug)]
 struct Needs {
-    affinity: Vec<AffinityTerm>,
-    anti: Vec<AffinityTerm>,
+    affinity: Vec<Placed>,
+    anti: Vec<Placed>,
     namespace_labels: Arc<Labels>,
+    /// The topology keys that the cache keeps.
+    keys: Vec<Arc<str>>,
     /// Existing pods whose anti-affinity the incoming pod offends.
     existing_anti: Sums,
     affinity_counts: Sums,
@@ -96,112 +126,88 @@ struct Needs {
 }
 
 impl Needs {
-    /// Reads the counts off what the cache keeps.
-    fn read_kept(&mut self, pod: &PodInfo, cache: &Cache) {
+    fn read(&mut self, pod: &PodInfo, cache: &Cache) {
         let topologies = cache.topologies();
         for (id, group) in topologies.groups() {
             for term in group.pod.required_anti_affinity.iter().filter(|term| term.matches(pod, &self.namespace_labels))
             {
-                let counts = topologies.get(&term.topology_key).and_then(|topology| topology.of_group(id));
-                self.existing_anti.add_all(&term.topology_key, counts, 1);
+                let place = place(term, &self.keys);
+                let counts = topologies.at(place).and_then(|topology| topology.of_group(id));
+                self.existing_anti.add_all(place, counts, 1);
             }
         }
         let none = Labels::new();
-        let mut of_sets = |terms: &[AffinityTerm], sets: Vec<u32>, affinity: bool| {
-            for term in terms {
-                let topology = topologies.get(&term.topology_key);
-                for set in &sets {
-                    let counts = topology.and_then(|topology| topology.of_set(*set));
-                    let sums = if affinity { &mut self.affinity_counts } else { &mut self.anti_counts };
-                    sums.add_all(&term.topology_key, counts, 1);
-                }
+        let add = |sums: &mut Sums, place: usize, sets: &[u32]| {
+            let topology = topologies.at(place);
+            for set in sets {
+                sums.add_all(place, topology.and_then(|topology| topology.of_set(*set)), 1);
             }
         };
         if !self.affinity.is_empty() {
             let all = |namespace: &str, labels: &Labels| {
-                self.affinity.iter().all(|term| term.speaks_of(namespace, labels, &none))
+                self.affinity.iter().all(|placed| placed.term.speaks_of(namespace, labels, &none))
             };
-            of_sets(&self.affinity, cache.all_label_sets(all), true);
+            let sets = cache.all_label_sets(all);
+            self.affinity.iter().for_each(|placed| add(&mut self.affinity_counts, placed.place, &sets));
         }
-        for term in &self.anti {
+        for Placed { term, place } in &self.anti {
             let sets = cache.all_label_sets(|namespace, labels| term.speaks_of(namespace, labels, &none));
-            of_sets(std::slice::from_ref(term), sets, false);
+            add(&mut self.anti_counts, *place, &sets);
         }
     }
 
+    /// Counts a pod in or out where it is.
     fn update(&mut self, pod: &PodInfo, other: &PodInfo, node: &NodeInfo, amount: i64) {
-        self.existing_anti.add_anti(&other.required_anti_affinity, pod, &self.namespace_labels, node, amount);
-        self.affinity_counts.add_affinity(&self.affinity, other, node, amount);
-        self.anti_counts.add_anti(&self.anti, other, &Labels::new(), node, amount);
+        let none = Labels::new();
+        for term in other.required_anti_affinity.iter().filter(|term| term.matches(pod, &self.namespace_labels)) {
+            self.existing_anti.add(node, place(term, &self.keys), amount);
+        }
+        if matches_placed(&self.affinity, other) {
+            self.affinity.iter().for_each(|placed| self.affinity_counts.add(node, placed.place, amount));
+        }
+        for placed in self.anti.iter().filter(|placed| placed.term.matches(other, &none)) {
+            self.anti_counts.add(node, placed.place, amount);
+        }
     }
 
     fn near_enough(&self, pod: &PodInfo, node: &NodeInfo) -> bool {
         let mut present = true;
-        for term in &self.affinity {
-            let Some(value) = node.label(&term.topology_key) else { return false };
-            present &= self.affinity_counts.get(&term.topology_key, value) > 0;
+        for placed in &self.affinity {
+            let Some(number) = node.domain(placed.place) else { return false };
+            present &= self.affinity_counts.of(placed.place, number) > 0;
         }
         // The first of a series that wants to be near its own kind may go anywhere.
-        present || self.affinity_counts.is_empty() && matches_all(&self.affinity, pod)
+        present || self.affinity_counts.is_empty() && matches_placed(&self.affinity, pod)
     }
 
     /// Whether there are pods that a term speaks of in the node's topology.
-    fn is_near(&self, counts: &Sums, term: &AffinityTerm, node: &NodeInfo) -> bool {
-        node.label(&term.topology_key).is_some_and(|value| counts.get(&term.topology_key, value) > 0)
+    fn is_near(&self, counts: &Sums, placed: &Placed, node: &NodeInfo) -> bool {
+        node.domain(placed.place).is_some_and(|number| counts.of(placed.place, number) > 0)
     }
 
     fn far_enough(&self, node: &NodeInfo) -> bool {
-        !self.anti.iter().any(|term| self.is_near(&self.anti_counts, term, node))
+        !self.anti.iter().any(|placed| self.is_near(&self.anti_counts, placed, node))
     }
 
     fn offends_nobody(&self, node: &NodeInfo) -> bool {
-        let mut keys = self.existing_anti.0.iter();
-        !keys
-            .any(|(key, values)| node.label(key).is_some_and(|value| values.get(value).is_some_and(|count| *count > 0)))
+        self.existing_anti.at(node).all(|count| count <= 0)
     }
 }
 
 impl InterPodAffinity {
-    /// What one existing pod adds to its node's topologies.
-    fn weigh(&self, sums: &mut Sums, preferred: &Preferred, pod: &PodInfo, existing: &PodInfo, node: &NodeInfo) {
-        let none = Labels::new();
-        let mut process = |term: &AffinityTerm, weight: i32, target: &PodInfo, labels: &Labels| {
-            if term.matches(target, labels) {
-                sums.add(node, &term.topology_key, i64::from(weight));
-            }
-        };
-        for (weight, term) in &preferred.affinity {
-            process(term, *weight, existing, &none);
-        }
-        for (weight, term) in &preferred.anti {
-            process(term, -*weight, existing, &none);
-        }
-        if self.args.hard_pod_affinity_weight > 0 {
-            for term in &existing.required_affinity {
-                process(term, self.args.hard_pod_affinity_weight, pod, &preferred.namespace_labels);
-            }
-        }
-        for (weight, term) in &existing.preferred_affinity {
-            process(term, *weight, pod, &preferred.namespace_labels);
-        }
-        for (weight, term) in &existing.preferred_anti_affinity {
-            process(term, -*weight, pod, &preferred.namespace_labels);
-        }
-    }
-}
-
-impl InterPodAffinity {
-    /// What all existing pods add, read off what the cache keeps.
-    fn weigh_kept(&self, sums: &mut Sums, preferred: &Preferred, pod: &PodInfo, cache: &Cache) {
+    /// What all existing pods add to the topologies they are in.
+    fn weigh(&self, preferred: &Preferred, pod: &PodInfo, cache: &Cache) -> Sums {
+        let mut sums = Sums::default();
         let topologies = cache.topologies();
+        let keys = topologies.keys();
         let none = Labels::new();
         let own = preferred.affinity.iter().map(|(weight, term)| (i64::from(*weight), term));
         let own = own.chain(preferred.anti.iter().map(|(weight, term)| (-i64::from(*weight), term)));
         for (weight, term) in own {
-            let topology = topologies.get(&term.topology_key);
+            let place = place(term, &keys);
             for set in cache.all_label_sets(|namespace, labels| term.speaks_of(namespace, labels, &none)) {
-                let counts = topology.and_then(|topology| topology.of_set(set));
-                sums.add_all(&term.topology_key, counts, weight);
+                let counts = topologies.at(place).and_then(|topology| topology.of_set(set));
+                sums.add_all(place, counts, weight);
             }
         }
         let hard_weight = i64::from(self.args.hard_pod_affinity_weight);
@@ -211,12 +217,20 @@ impl InterPodAffinity {
             let far = group.pod.preferred_anti_affinity.iter().map(|(weight, term)| (-i64::from(*weight), term));
             for (weight, term) in hard.chain(soft).chain(far) {
                 if weight != 0 && term.matches(pod, &preferred.namespace_labels) {
-                    let counts = topologies.get(&term.topology_key).and_then(|topology| topology.of_group(id));
-                    sums.add_all(&term.topology_key, counts, weight);
+                    let place = place(term, &keys);
+                    let counts = topologies.at(place).and_then(|topology| topology.of_group(id));
+                    sums.add_all(place, counts, weight);
                 }
             }
         }
+        sums
     }
+}
+
+/// Whether there are terms, and every one of them speaks of `pod`. The terms are resolved.
+fn matches_placed(terms: &[Placed], pod: &PodInfo) -> bool {
+    let none = Labels::new();
+    !terms.is_empty() && terms.iter().all(|placed| placed.term.matches(pod, &none))
 }
 
 /// What the incoming pod would like.
@@ -226,8 +240,8 @@ struct Preferred {
     namespace_labels: Arc<Labels>,
 }
 
-fn resolved(terms: &[AffinityTerm], cache: &Cache) -> Vec<AffinityTerm> {
-    terms.iter().map(|term| term.resolved(cache)).collect()
+fn resolved(terms: &[AffinityTerm], keys: &[Arc<str>], cache: &Cache) -> Vec<Placed> {
+    terms.iter().map(|term| Placed { term: term.resolved(cache), place: place(term, keys) }).collect()
 }
 
 fn weighted(terms: &[(i32, AffinityTerm)], cache: &Cache) -> Vec<(i32, AffinityTerm)> {
@@ -248,36 +262,19 @@ impl Plugin for InterPodAffinity {
             let reason = format!("parsing pod: {error}");
             return Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, reason));
         }
+        let keys = cache.topologies().keys();
         let mut needs = Needs {
-            affinity: resolved(&pod.required_affinity, cache),
-            anti: resolved(&pod.required_anti_affinity, cache),
+            affinity: resolved(&pod.required_affinity, &keys, cache),
+            anti: resolved(&pod.required_anti_affinity, &keys, cache),
             namespace_labels: cache.namespace_labels(&pod.key.namespace),
+            keys,
             existing_anti: Sums::default(),
             affinity_counts: Sums::default(),
             anti_counts: Sums::default(),
         };
-        let keeps = cache.keeps_topologies(pod);
-        if keeps {
-            needs.read_kept(pod, cache);
-        }
-        let nodes = cache.nodes_with_required_anti_affinity().filter(|_| !keeps);
-        for node in nodes {
-            for other in node.pods_with_affinity.values() {
-                let terms = &other.required_anti_affinity;
-                needs.existing_anti.add_anti(terms, pod, &needs.namespace_labels, node, 1);
-            }
-        }
-        if needs.affinity.is_empty() && needs.anti.is_empty() {
-            if needs.existing_anti.is_empty() {
-                return Ok(PreFilter::Skip);
-            }
-        } else if !keeps {
-            for node in cache.nodes() {
-                for other in node.pods.values() {
-                    needs.affinity_counts.add_affinity(&needs.affinity, other, node, 1);
-                    needs.anti_counts.add_anti(&needs.anti, other, &Labels::new(), node, 1);
-                }
-            }
+        needs.read(pod, cache);
+        if needs.affinity.is_empty() && needs.anti.is_empty() && needs.existing_anti.is_empty() {
+            return Ok(PreFilter::Skip);
         }
         state.write(NAME, needs);
         Ok(PreFilter::AllNodes)
@@ -316,14 +313,14 @@ impl Plugin for InterPodAffinity {
         let needs = state.read::<Needs>(NAME)?;
         if !needs.near_enough(pod, node) {
             let unmet = needs.affinity.iter().find(|term| !needs.is_near(&needs.affinity_counts, term, node))?;
-            let key = &unmet.topology_key;
+            let (unmet, key) = (&unmet.term, &unmet.term.topology_key);
             return Some(match node.label(key) {
                 None => format!("kubectl label node {} {key}=…", node.name),
                 Some(value) => format!("a pod with {} in {key} {value}", unmet.selector),
             });
         }
         if let Some(near) = needs.anti.iter().find(|term| needs.is_near(&needs.anti_counts, term, node)) {
-            let (key, selector) = (&near.topology_key, &near.selector);
+            let (key, selector) = (&near.term.topology_key, &near.term.selector);
             return Some(format!("no pod with {selector} in {key} {}", node.label(key).unwrap_or_default()));
         }
         Some("no pod there whose anti-affinity speaks of this one".to_owned())
@@ -339,22 +336,7 @@ impl Plugin for InterPodAffinity {
             anti: weighted(&pod.preferred_anti_affinity, cache),
             namespace_labels: cache.namespace_labels(&pod.key.namespace),
         };
-        let mut sums = Sums::default();
-        if cache.keeps_topologies(pod) {
-            self.weigh_kept(&mut sums, &preferred, pod, cache);
-        } else if preferred.affinity.is_empty() && preferred.anti.is_empty() {
-            for node in cache.nodes_with_affinity() {
-                for other in node.pods_with_affinity.values() {
-                    self.weigh(&mut sums, &preferred, pod, other, node);
-                }
-            }
-        } else {
-            for node in cache.nodes() {
-                for other in node.pods.values() {
-                    self.weigh(&mut sums, &preferred, pod, other, node);
-                }
-            }
-        }
+        let sums = self.weigh(&preferred, pod, cache);
         let any = !sums.is_empty();
         state.write(SCORE, sums);
         any
@@ -362,7 +344,7 @@ impl Plugin for InterPodAffinity {
 
     fn score(&self, state: &CycleState, _pod: &PodInfo, node: &NodeInfo, _cache: &Cache) -> i64 {
         let Some(sums) = state.read::<Sums>(SCORE) else { return 0 };
-        sums.0.iter().filter_map(|(key, values)| values.get(node.label(key)?)).sum()
+        sums.at(node).sum()
     }
 
     fn normalize(&self, state: &CycleState, _nodes: &[&NodeInfo], scores: &mut [i64]) {

@@ -16,9 +16,10 @@ use crate::sim::persistent::OrdSet;
 use super::super::cache::{Cache, Labels};
 use super::super::cluster_event::{ClusterEvent, EventResource, action};
 use super::super::framework::{Code, CycleState, MAX_NODE_SCORE, Plugin, Point, PreFilter, Rejection, Verdict};
+use super::super::logarithm::ln;
 use super::super::node_info::NodeInfo;
 use super::super::pod_info::{PodInfo, node_name};
-use super::super::topology::{Counts, Topology, add_all};
+use super::super::topology::Topology;
 use super::taint_toleration::untolerated;
 
 /// The plugin's name.
@@ -42,6 +43,16 @@ impl Default for PodTopologySpreadArgs {
     }
 }
 
+impl PodTopologySpreadArgs {
+    /// The topology keys of the constraints that pods get which have none. That of the system's other one, the
+    /// hostname, is not among them: it is not counted by topology.
+    pub fn topology_keys(&self) -> Vec<Arc<str>> {
+        let system = self.system_defaulting.then_some(ZONE);
+        let own = self.default_constraints.iter().map(|constraint| constraint.topology_key.as_str());
+        system.into_iter().chain(own).map(Arc::from).collect()
+    }
+}
+
 /// The plugin.
 #[derive(Clone, Debug)]
 pub struct PodTopologySpread {
@@ -53,12 +64,14 @@ pub struct PodTopologySpread {
 struct Constraint {
     max_skew: i64,
     topology_key: String,
+    /// The place of the key among those that the cache keeps; one where no node has a topology if it is not kept.
+    place: usize,
     selector: LabelSelector,
     min_domains: usize,
     honor_affinity: bool,
     honor_taints: bool,
-    /// The label sets of the cache that the selector matches.
-    matching: OrdSet<u32>,
+    /// The label sets of the cache that the selector matches, in order.
+    matching: Vec<u32>,
 }
 
 impl Constraint {
@@ -73,6 +86,7 @@ impl Constraint {
         Ok(Constraint {
             max_skew: i64::from(constraint.max_skew),
             topology_key: constraint.topology_key.clone(),
+            place: cache.topologies().place(&constraint.topology_key).unwrap_or(usize::MAX),
             matching: cache.label_sets(&pod.key.namespace, |labels| selector.matches(labels)),
             selector,
             min_domains: usize::try_from(constraint.min_domains.unwrap_or(1)).unwrap_or(1),
@@ -86,6 +100,11 @@ impl Constraint {
         self.topology_key == HOSTNAME
     }
 
+    /// Whether the node is in one of its topologies. That nodes have names is known where their hostnames are not kept.
+    fn is_on(&self, node: &NodeInfo) -> bool {
+        if self.per_node() { node.has_hostname() } else { node.domain(self.place).is_some() }
+    }
+
     /// `matchNodeInclusionPolicies`.
     fn includes(&self, pod: &PodInfo, node: &NodeInfo, wanted: &RequiredNodeAffinity) -> bool {
         (!self.honor_affinity || wanted.matches(node.node()) == Ok(true))
@@ -94,7 +113,12 @@ impl Constraint {
 
     /// How many of the node's pods it speaks of; terminating ones do not count.
     fn count(&self, node: &NodeInfo) -> i64 {
-        let counts = node.label_counts.iter().filter(|(set, _)| self.matching.contains(set));
+        // Mostly few sets match: they are looked for on the node, and its own among them only where they are many.
+        let counts = &node.label_counts;
+        if self.matching.len() <= 4 {
+            return self.matching.iter().map(|set| i64::from(counts.get(*set))).sum();
+        }
+        let counts = counts.iter().filter(|(set, _)| self.matching.binary_search(set).is_ok());
         counts.map(|(_, count)| i64::from(*count)).sum()
     }
 }
@@ -102,26 +126,28 @@ impl Constraint {
 /// The two topologies with the fewest pods (`criticalPaths`): enough to know the minimum while pods are
 /// taken from one topology at a time.
 #[derive(Clone, Debug)]
-struct CriticalPaths([(Arc<str>, i64); 2]);
+struct CriticalPaths([(usize, i64); 2]);
 
 impl CriticalPaths {
-    fn new() -> Self {
-        let none = (Arc::from(""), i64::from(i32::MAX));
-        CriticalPaths([none.clone(), none])
+    /// Of the topologies with pods, which are given by their numbers.
+    fn of(counts: impl Iterator<Item = (usize, i64)>) -> Self {
+        let mut paths = CriticalPaths([(usize::MAX, i64::from(i32::MAX)); 2]);
+        counts.for_each(|(number, count)| paths.update(number, count));
+        paths
     }
 
-    fn update(&mut self, value: &Arc<str>, count: i64) {
+    fn update(&mut self, value: usize, count: i64) {
         let paths = &mut self.0;
-        if let Some(held) = paths.iter_mut().find(|(held, _)| held == value) {
+        if let Some(held) = paths.iter_mut().find(|(held, _)| *held == value) {
             held.1 = count;
             if paths[0].1 > paths[1].1 {
                 paths.swap(0, 1);
             }
         } else if count < paths[0].1 {
             paths.swap(0, 1);
-            paths[0] = (value.clone(), count);
+            paths[0] = (value, count);
         } else if count < paths[1].1 {
-            paths[1] = (value.clone(), count);
+            paths[1] = (value, count);
         }
     }
 }
@@ -130,8 +156,8 @@ impl CriticalPaths {
 #[derive(Clone, Debug)]
 struct Spread {
     constraints: Vec<Constraint>,
-    /// Pods by topology; one without any may be missing.
-    counts: Vec<Counts>,
+    /// Pods by the number of their topology.
+    counts: Vec<Vec<i64>>,
     /// How many topologies there are.
     domains: Vec<usize>,
     critical: Vec<CriticalPaths>,
@@ -139,13 +165,13 @@ struct Spread {
 
 impl Spread {
     /// How many more pods there would be in a topology than where they are fewest, with the pod there.
-    fn skew(&self, index: usize, value: &str, pod: &PodInfo) -> i64 {
+    fn skew(&self, index: usize, number: usize, pod: &PodInfo) -> i64 {
         let (constraint, counts) = (&self.constraints[index], &self.counts[index]);
         // Fewer topologies than asked for: as if there were an empty one.
         let few = self.domains[index] < constraint.min_domains;
         let fewest = if few { 0 } else { self.critical[index].0[0].1 };
         let itself = i64::from(constraint.selector.matches(pod.labels()));
-        counts.get(value).copied().unwrap_or(0) + itself - fewest
+        known(counts, number).unwrap_or(0) + itself - fewest
     }
 
     fn update(&mut self, pod: &PodInfo, other: &PodInfo, node: &NodeInfo, amount: i64) {
@@ -154,12 +180,11 @@ impl Spread {
         }
         let wanted = RequiredNodeAffinity::of(pod.spec());
         for (index, constraint) in self.constraints.iter().enumerate() {
-            let Some(value) = node.label(&constraint.topology_key) else { continue };
+            let Some(number) = node.domain(constraint.place) else { continue };
             if constraint.selector.matches(other.labels()) && constraint.includes(pod, node, &wanted) {
-                let value: Arc<str> = Arc::from(value);
-                let count = self.counts[index].get(&value).copied().unwrap_or(0) + amount;
-                self.counts[index].insert(value.clone(), count);
-                self.critical[index].update(&value, count);
+                let count = known(&self.counts[index], number).unwrap_or(0) + amount;
+                self.counts[index][number] = count;
+                self.critical[index].update(number, count);
             }
         }
     }
@@ -170,12 +195,26 @@ impl Spread {
 struct Soft {
     constraints: Vec<Constraint>,
     ignored: OrdSet<Arc<str>>,
-    counts: Vec<Counts>,
+    /// Pods by the number of their topology, where a node that is scored is in it.
+    counts: Vec<Vec<i64>>,
     weights: Vec<f64>,
 }
 
+/// In place of a count: the topology is not looked at.
+const UNKNOWN: i64 = i64::MIN;
+
+/// The count of a topology that is looked at.
+fn known(counts: &[i64], number: usize) -> Option<i64> {
+    counts.get(number).copied().filter(|count| *count != UNKNOWN)
+}
+
+/// As many counts as a constraint's topology key has numbers.
+fn unknown(constraint: &Constraint, cache: &Cache) -> Vec<i64> {
+    vec![UNKNOWN; cache.topologies().at(constraint.place).map_or(0, Topology::numbers)]
+}
+
 fn has_all(node: &NodeInfo, constraints: &[Constraint]) -> bool {
-    constraints.iter().all(|constraint| node.label(&constraint.topology_key).is_some())
+    constraints.iter().all(|constraint| constraint.is_on(node))
 }
 
 fn own(pod: &PodInfo) -> &[TopologySpreadConstraint] {
@@ -258,60 +297,47 @@ fn counts_all(constraint: &Constraint, wanted: &RequiredNodeAffinity) -> bool {
 }
 
 /// The pods of the label sets that a constraint speaks of, by topology, as the cache keeps them.
-fn kept_counts(constraint: &Constraint, topology: &Topology) -> Counts {
-    let mut counts = Counts::new();
+fn kept_counts(constraint: &Constraint, topology: &Topology) -> Vec<i64> {
+    let mut counts = vec![0; topology.numbers()];
     for set in constraint.matching.iter().filter_map(|set| topology.of_set(*set)) {
-        add_all(&mut counts, set, 1);
+        set.iter().for_each(|(number, pods)| counts[*number as usize] += i64::from(*pods));
     }
     counts
 }
 
-/// The state read off what the cache keeps; `None` where nodes have to be looked at one by one.
-fn kept(constraints: &[Constraint], pod: &PodInfo, cache: &Cache) -> Option<Spread> {
+/// The counts of every topology: read off what the cache keeps where every node counts, else from one node after the
+/// other.
+fn spread(constraints: Vec<Constraint>, pod: &PodInfo, cache: &Cache) -> Spread {
     let wanted = RequiredNodeAffinity::of(pod.spec());
-    let mut spread =
-        Spread { constraints: constraints.to_vec(), counts: Vec::new(), domains: Vec::new(), critical: Vec::new() };
-    for constraint in constraints {
-        let topology = cache.topologies().get(&constraint.topology_key)?;
-        if topology.labelled != cache.len() || !counts_all(constraint, &wanted) {
-            return None;
-        }
-        let counts = kept_counts(constraint, topology);
-        let mut paths = CriticalPaths::new();
-        let mut held = counts.iter().peekable();
-        for value in topology.nodes.keys() {
-            // Both are in order: a value without pods is passed over in the counts.
-            let count = held.next_if(|(other, _)| *other == value).map_or(0, |(_, count)| *count);
-            paths.update(value, count);
-        }
-        spread.domains.push(topology.nodes.len());
-        spread.counts.push(counts);
-        spread.critical.push(paths);
-    }
-    Some(spread)
-}
-
-/// The state from one node after the other.
-fn counted(constraints: &[Constraint], pod: &PodInfo, cache: &Cache) -> Spread {
-    let wanted = RequiredNodeAffinity::of(pod.spec());
-    let mut counts = vec![Counts::new(); constraints.len()];
-    for node in cache.nodes().filter(|node| has_all(node, constraints)) {
-        for (constraint, counts) in constraints.iter().zip(&mut counts) {
-            if let Some(value) = node.label(&constraint.topology_key)
-                && constraint.includes(pod, node, &wanted)
-            {
-                *counts.entry(Arc::from(value)).or_insert(0) += constraint.count(node);
+    let topology = |constraint: &Constraint| cache.topologies().at(constraint.place);
+    let every = |constraint: &Constraint| {
+        topology(constraint).filter(|topology| topology.labelled == cache.len() && counts_all(constraint, &wanted))
+    };
+    let kept: Option<Vec<&Topology>> = constraints.iter().map(every).collect();
+    let counts: Vec<Vec<i64>> = match kept {
+        Some(kept) => constraints.iter().zip(kept).map(|(constraint, kept)| kept_counts(constraint, kept)).collect(),
+        None => {
+            let mut counts: Vec<Vec<i64>> = constraints.iter().map(|constraint| unknown(constraint, cache)).collect();
+            for node in cache.nodes().filter(|node| has_all(node, &constraints)) {
+                for (constraint, counts) in constraints.iter().zip(&mut counts) {
+                    if let Some(number) = node.domain(constraint.place)
+                        && constraint.includes(pod, node, &wanted)
+                    {
+                        counts[number] = known(counts, number).unwrap_or(0) + constraint.count(node);
+                    }
+                }
             }
+            counts
         }
+    };
+    let mut spread = Spread { constraints, counts, domains: Vec::new(), critical: Vec::new() };
+    for (constraint, counts) in spread.constraints.iter().zip(&spread.counts) {
+        let values = topology(constraint).into_iter().flat_map(Topology::values);
+        let counts = values.filter_map(|number| Some((number, known(counts, number)?)));
+        spread.domains.push(counts.clone().count());
+        spread.critical.push(CriticalPaths::of(counts));
     }
-    let critical = counts.iter().map(|counts| {
-        let mut paths = CriticalPaths::new();
-        counts.iter().for_each(|(value, count)| paths.update(value, *count));
-        paths
-    });
-    let critical = critical.collect();
-    let domains = counts.iter().map(Counts::len).collect();
-    Spread { constraints: constraints.to_vec(), counts, domains, critical }
+    spread
 }
 
 impl Plugin for PodTopologySpread {
@@ -330,8 +356,7 @@ impl Plugin for PodTopologySpread {
         if constraints.is_empty() {
             return Ok(PreFilter::Skip);
         }
-        let spread = kept(&constraints, pod, cache).unwrap_or_else(|| counted(&constraints, pod, cache));
-        state.write(NAME, spread);
+        state.write(NAME, spread(constraints, pod, cache));
         Ok(PreFilter::AllNodes)
     }
 
@@ -350,11 +375,11 @@ impl Plugin for PodTopologySpread {
     fn filter(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Verdict {
         let Some(spread) = state.read::<Spread>(NAME) else { return Ok(()) };
         for (index, constraint) in spread.constraints.iter().enumerate() {
-            let Some(value) = node.label(&constraint.topology_key) else {
+            let Some(number) = node.domain(constraint.place) else {
                 let reason = "node(s) didn't match pod topology spread constraints (missing required label)";
                 return Err(Rejection::new(NAME, Code::UnschedulableAndUnresolvable, reason));
             };
-            if spread.skew(index, value, pod) > constraint.max_skew {
+            if spread.skew(index, number, pod) > constraint.max_skew {
                 let reason = "node(s) didn't match pod topology spread constraints";
                 return Err(Rejection::new(NAME, Code::Unschedulable, reason));
             }
@@ -366,10 +391,10 @@ impl Plugin for PodTopologySpread {
         let spread = state.read::<Spread>(NAME)?;
         for (index, constraint) in spread.constraints.iter().enumerate() {
             let key = &constraint.topology_key;
-            let Some(value) = node.label(key) else {
+            let (Some(value), Some(number)) = (node.label(key), node.domain(constraint.place)) else {
                 return Some(format!("kubectl label node {} {key}=…", node.name));
             };
-            let skew = spread.skew(index, value, pod);
+            let skew = spread.skew(index, number, pod);
             if skew > constraint.max_skew {
                 return Some(format!("maxSkew {skew} or more for {key}, or fewer such pods in {value}"));
             }
@@ -385,13 +410,19 @@ impl Plugin for PodTopologySpread {
         }
         // The system's defaults spread over nodes even where nodes have no zone.
         let require_all = explicit || !self.args.system_defaulting;
+        let unseen = |constraint: &Constraint| match constraint.per_node() {
+            true => Vec::new(),
+            false => unknown(constraint, cache),
+        };
         let mut soft = Soft {
-            counts: vec![Counts::new(); constraints.len()],
+            counts: constraints.iter().map(unseen).collect(),
             ignored: OrdSet::new(),
             weights: vec![],
             constraints,
         };
-        let mut unlabelled = vec![false; soft.constraints.len()];
+        // How many topologies the nodes are in; those without the label are one of their own.
+        let mut sizes = vec![0; soft.constraints.len()];
+        let mut unlabelled = sizes.clone();
         for node in nodes {
             if require_all && !has_all(node, &soft.constraints) {
                 soft.ignored.insert(node.name.clone());
@@ -399,37 +430,38 @@ impl Plugin for PodTopologySpread {
             }
             let zonal = soft.constraints.iter().enumerate().filter(|(_, constraint)| !constraint.per_node());
             for (index, constraint) in zonal {
-                match node.label(&constraint.topology_key) {
-                    Some(value) if soft.counts[index].contains_key(value) => {}
-                    Some(value) => drop(soft.counts[index].insert(Arc::from(value), 0)),
-                    None => unlabelled[index] = true,
+                match node.domain(constraint.place).map(|number| &mut soft.counts[index][number]) {
+                    Some(count) if *count == UNKNOWN => {
+                        *count = 0;
+                        sizes[index] += 1;
+                    }
+                    Some(_) => {}
+                    None => unlabelled[index] = 1,
                 }
             }
         }
         for (index, constraint) in soft.constraints.iter().enumerate() {
-            // Nodes without the label are a topology of their own when topologies are counted.
             let size = match constraint.per_node() {
                 true => nodes.len() - soft.ignored.len(),
-                false => soft.counts[index].len() + usize::from(unlabelled[index]),
+                false => sizes[index] + unlabelled[index],
             };
             soft.weights.push(ln((size + 2) as f64));
         }
-        soft.count_topologies(pod, cache, require_all);
+        if sizes.iter().any(|size| *size > 0) {
+            soft.count_topologies(pod, cache, require_all);
+        }
         state.write(SCORE, soft);
         true
     }
 
     fn score(&self, state: &CycleState, _pod: &PodInfo, node: &NodeInfo, _cache: &Cache) -> i64 {
-        let Some(soft) = state.read::<Soft>(SCORE).filter(|soft| !soft.ignored.contains(&node.name)) else { return 0 };
+        let Some(soft) = state.read::<Soft>(SCORE).filter(|soft| soft.counts_node(node)) else { return 0 };
         let mut score = 0.0;
         for (index, constraint) in soft.constraints.iter().enumerate() {
-            if !constraint.per_node() && soft.counts[index].is_empty() {
-                continue;
-            }
-            let Some(value) = node.label(&constraint.topology_key) else { continue };
-            let count = match constraint.per_node() {
-                true => constraint.count(node),
-                false => soft.counts[index].get(value).copied().unwrap_or(0),
+            let count = match (constraint.per_node(), node.domain(constraint.place)) {
+                (true, _) if node.has_hostname() => constraint.count(node),
+                (false, Some(number)) => known(&soft.counts[index], number).unwrap_or(0),
+                _ => continue,
             };
             score += count as f64 * soft.weights[index] + (constraint.max_skew - 1) as f64;
         }
@@ -438,7 +470,7 @@ impl Plugin for PodTopologySpread {
 
     fn normalize(&self, state: &CycleState, nodes: &[&NodeInfo], scores: &mut [i64]) {
         let Some(soft) = state.read::<Soft>(SCORE) else { return };
-        let counted = |index: usize| !soft.ignored.contains(&nodes[index].name);
+        let counted = |index: usize| soft.counts_node(nodes[index]);
         let valid = || (0..scores.len()).filter(|index| counted(*index)).map(|index| scores[index]);
         let (min, max) = (valid().min().unwrap_or(i64::MAX), valid().max().unwrap_or(0));
         for (index, score) in scores.iter_mut().enumerate() {
@@ -507,25 +539,27 @@ fn node_may_help(constraints: &[Constraint], event: &ClusterEvent) -> bool {
 }
 
 impl Soft {
+    /// Whether a node has every topology that it has to have.
+    fn counts_node(&self, node: &NodeInfo) -> bool {
+        self.ignored.is_empty() || !self.ignored.contains(&node.name)
+    }
+
     /// Counts the pods of every topology that a candidate node is in, over all nodes.
     fn count_topologies(&mut self, pod: &PodInfo, cache: &Cache, require_all: bool) {
-        if self.counts.iter().all(Counts::is_empty) {
-            return;
-        }
         let wanted = RequiredNodeAffinity::of(pod.spec());
+        let topology = |constraint: &Constraint| cache.topologies().at(constraint.place);
+        // Constraints that leave nodes out leave them out of the others' counts as well.
+        let every = |constraint| topology(constraint).is_some_and(|topology| topology.labelled == cache.len());
+        let every = !require_all || self.constraints.iter().all(every);
         let mut left: Vec<usize> = Vec::new();
-        for (index, constraint) in self.constraints.iter().enumerate() {
-            let topology = cache.topologies().get(&constraint.topology_key).filter(|_| counts_all(constraint, &wanted));
-            match topology.filter(|topology| !require_all || topology.labelled == cache.len()) {
-                // With other constraints that leave nodes out, each node has to be looked at.
-                Some(topology) if !require_all || self.constraints.len() == 1 => {
+        for (index, constraint) in self.constraints.iter().enumerate().filter(|(_, one)| !one.per_node()) {
+            match topology(constraint).filter(|_| every && counts_all(constraint, &wanted)) {
+                Some(topology) => {
                     let kept = kept_counts(constraint, topology);
-                    for (value, count) in self.counts[index].iter_mut() {
-                        *count = kept.get(value).copied().unwrap_or(0);
-                    }
+                    let sums = self.counts[index].iter_mut().zip(kept).filter(|(sum, _)| **sum != UNKNOWN);
+                    sums.for_each(|(sum, kept)| *sum = kept);
                 }
-                _ if constraint.per_node() => {}
-                _ => left.push(index),
+                None => left.push(index),
             }
         }
         if left.is_empty() {
@@ -535,65 +569,15 @@ impl Soft {
             if require_all && !has_all(node, &self.constraints) {
                 continue;
             }
-            for (index, (constraint, counts)) in self.constraints.iter().zip(&mut self.counts).enumerate() {
-                if !left.contains(&index) {
-                    continue;
-                }
-                if let Some(value) = node.label(&constraint.topology_key)
-                    && let Some(count) = counts.get_mut(value)
+            for index in &left {
+                let constraint = &self.constraints[*index];
+                if let Some(number) = node.domain(constraint.place)
+                    && self.counts[*index][number] != UNKNOWN
                     && constraint.includes(pod, node, &wanted)
                 {
-                    *count += constraint.count(node);
+                    self.counts[*index][number] += constraint.count(node);
                 }
             }
-        }
-    }
-}
-
-/// The natural logarithm by FreeBSD's `e_log.c`, which Go's `math.Log` is: from basic operations only, so
-/// that it is the same to the last bit on every machine. `x` is a positive normal number.
-#[expect(clippy::excessive_precision, reason = "the coefficients as FreeBSD writes them")]
-fn ln(x: f64) -> f64 {
-    const LN2_HI: f64 = 6.931_471_803_691_238_164_90e-01;
-    const LN2_LO: f64 = 1.908_214_929_270_587_700_02e-10;
-    const L: [f64; 7] = [
-        6.666_666_666_666_735_13e-01,
-        3.999_999_999_940_941_908e-01,
-        2.857_142_874_366_239_149e-01,
-        2.222_219_843_214_978_396e-01,
-        1.818_357_216_161_805_012e-01,
-        1.531_383_769_920_937_332e-01,
-        1.479_819_860_511_658_591e-01,
-    ];
-    // x = 2^k · f with f between √½ and √2.
-    let bits = x.to_bits();
-    let mut k = ((bits >> 52) & 0x7ff) as i64 - 1022;
-    let mut f = f64::from_bits((bits & 0x000f_ffff_ffff_ffff) | 0x3fe0_0000_0000_0000);
-    if f < std::f64::consts::FRAC_1_SQRT_2 {
-        f *= 2.0;
-        k -= 1;
-    }
-    f -= 1.0;
-    let k = k as f64;
-    let s = f / (2.0 + f);
-    let s2 = s * s;
-    let s4 = s2 * s2;
-    let t1 = s2 * (L[0] + s4 * (L[2] + s4 * (L[4] + s4 * L[6])));
-    let t2 = s4 * (L[1] + s4 * (L[3] + s4 * L[5]));
-    let r = t1 + t2;
-    let half = 0.5 * f * f;
-    k * LN2_HI - ((half - (s * (half + r) + k * LN2_LO)) - f)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ln;
-
-    #[test]
-    fn the_logarithm_is_one() {
-        for n in 1..6_000_u32 {
-            let x = f64::from(n);
-            assert!((ln(x) - x.ln()).abs() <= 1e-15 * x.ln().abs().max(1.0), "ln({n}) = {}", ln(x));
         }
     }
 }
