@@ -17,6 +17,7 @@ const OLDER: &[&str] = &[
     "022-ds-selector-mismatch",
     "030-deploy-surge-and-unavailable-zero",
     "032-deploy-unknown-strategy",
+    "054-name-service-digit",
     "056-name-namespace-dot",
     "064-label-value-too-long",
     // Its server's answer was written by hand: `key: n` is a bool to kubectl's YAML, as it is to ours.

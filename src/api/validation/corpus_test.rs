@@ -66,6 +66,8 @@ const NEWER: &[(&str, &str)] = &[
         "064-label-value-too-long",
         "Pod \"p\" is invalid: metadata.labels: Invalid value: \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\": must be no more than 63 bytes",
     ),
+    // The gate RelaxedServiceNameValidation is on since 1.36.
+    ("054-name-service-digit", "accepted"),
     // A value that is no string or number is shown as JSON since 1.34, which of a quantity is its text.
     (
         "162-limitrange-min-over-max",

@@ -11,7 +11,6 @@ pub type NameFn = fn(name: &str, prefix: bool) -> Vec<String>;
 const DNS1123_LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const DNS1123_SUBDOMAIN: &str = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
 const DNS1123_SUBDOMAIN_UNDERSCORE: &str = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*";
-const DNS1035_LABEL: &str = "[a-z]([-a-z0-9]*[a-z0-9])?";
 const QUALIFIED_NAME: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_VALUE: &str = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?";
 
@@ -99,20 +98,6 @@ pub fn dns1123_subdomain_with_underscore(value: &str) -> Vec<String> {
     if !value.split('.').all(label) {
         let words = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character";
         wrong.push(regex(words, DNS1123_SUBDOMAIN_UNDERSCORE, &["example.com"]));
-    }
-    wrong
-}
-
-/// What is wrong with a DNS label (RFC 1035).
-pub fn dns1035_label(value: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
-    if value.len() > 63 {
-        wrong.push(too_long(63));
-    }
-    let middle = |byte: u8| lower_alnum(byte) || byte == b'-';
-    if !matches_label(value, |byte| byte.is_ascii_lowercase(), middle, lower_alnum) {
-        let words = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
-        wrong.push(regex(words, DNS1035_LABEL, &["my-name", "abc-123"]));
     }
     wrong
 }
@@ -280,14 +265,9 @@ pub fn subdomain_name(name: &str, prefix: bool) -> Vec<String> {
     dns1123_subdomain(&mask_trailing_dash(name, prefix))
 }
 
-/// `NameIsDNSLabel`: namespaces.
+/// `NameIsDNSLabel`: namespaces, services (RelaxedServiceNameValidation is on since 1.36), StatefulSets.
 pub fn label_name(name: &str, prefix: bool) -> Vec<String> {
     dns1123_label(&mask_trailing_dash(name, prefix))
-}
-
-/// `NameIsDNS1035Label`: services.
-pub fn dns1035_name(name: &str, prefix: bool) -> Vec<String> {
-    dns1035_label(&mask_trailing_dash(name, prefix))
 }
 
 /// `ValidatePathSegmentName`: what can stand between slashes of a request's path.
@@ -314,7 +294,7 @@ mod tests {
         assert!(!subdomain_name("web-", false).is_empty());
         assert!(!subdomain_name("-", true).is_empty());
         assert!(!label_name("we.b-", true).is_empty());
-        assert!(dns1035_name("w-", true).is_empty());
+        assert!(label_name("1-", true).is_empty());
     }
 
     #[test]

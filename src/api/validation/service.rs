@@ -11,7 +11,7 @@ use super::errors::{BadValue, Errors};
 use super::handlers::port_number_or_name;
 use super::ip;
 use super::meta::{self, object_meta, object_meta_update};
-use super::names::{self, dns1035_name, each};
+use super::names::{self, each, label_name};
 use super::path::Path;
 use super::service_ips::{cluster_ips, cluster_ips_update, ip_families_update, is_headless};
 use super::{items, text};
@@ -40,7 +40,7 @@ pub fn service(own: &Service, errors: &mut Errors) {
     let (meta_path, path) = (Path::new("metadata"), Path::new("spec"));
     let empty = ServiceSpec::default();
     let spec = own.spec.as_ref().unwrap_or(&empty);
-    object_meta(&own.metadata, true, dns1035_name, &meta_path, errors);
+    object_meta(&own.metadata, true, label_name, &meta_path, errors);
     let annotation = |key: &str| own.metadata.annotations.as_ref().and_then(|annotations| annotations.get(key));
     if let (Some(mode), Some(hints)) = (annotation(MODE), annotation(HINTS))
         && mode != hints
