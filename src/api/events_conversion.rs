@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Event as CoreEvent, EventSeries as CoreSeries, 
 use k8s_openapi::api::events::v1::{Event, EventSeries};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
-use super::object::{Kind, Object};
+use super::object::{Kind, Object, Typed};
 
 /// The core face of an event.
 pub fn to_core(event: &Event) -> CoreEvent {
@@ -65,8 +65,8 @@ fn no_time() -> MicroTime {
 /// The object as the resource it is asked for by shows it: events change their face, others stay.
 pub fn convert(object: &Object, to: Kind) -> Object {
     match (object, to) {
-        (Object::Event(event), Kind::EventsV1Event) => Object::EventsV1Event(from_core(event)),
-        (Object::EventsV1Event(event), Kind::Event) => Object::Event(to_core(event)),
+        (Object::Event(event), Kind::EventsV1Event) => from_core(event).into_object(),
+        (Object::EventsV1Event(event), Kind::Event) => to_core(event).into_object(),
         (object, _) => object.clone(),
     }
 }
@@ -101,8 +101,8 @@ mod tests {
         assert_eq!(new.deprecated_count, Some(3));
         assert_eq!(to_core(&new), event);
         assert_eq!(
-            convert(&convert(&Object::Event(event.clone()), Kind::EventsV1Event), Kind::Event),
-            Object::Event(event)
+            convert(&convert(&event.clone().into_object(), Kind::EventsV1Event), Kind::Event),
+            event.into_object()
         );
     }
 }

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use serde_json::{Value, json};
 
-use crate::api::{Kind, Object, Request, time};
+use crate::api::{Kind, Object, Request, Typed, time};
 use crate::sim::Order;
 
 use super::adoption::Claims;
@@ -65,7 +65,7 @@ pub fn revision_of(owner: &Object, template: &PodTemplateSpec, data: Value, numb
 pub fn renumber(revision: &Object, number: i64) -> Write {
     let mut renumbered = revision.expect::<ControllerRevision>().clone();
     renumbered.revision = number;
-    Write::new(Request::update(Arc::new(Object::ControllerRevision(renumbered))))
+    Write::new(Request::update(Arc::new(renumbered.into_object())))
 }
 
 /// The revisions of an owner by number, older ones first; and what it takes of those that nobody has and lets go of

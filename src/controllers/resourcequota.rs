@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, ResourceQuota, Service};
 
-use crate::api::{KINDS, Kind, Object, Request, quota};
+use crate::api::{KINDS, Kind, Object, Request, Typed, quota};
 use crate::client::Change;
 
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
@@ -94,7 +94,7 @@ fn sync(turn: &Turn, object: &Object) -> Plan {
     let status = new.status.get_or_insert_default();
     status.hard = quota::write(&wanted);
     status.used = quota::write(&used);
-    let write = Write::new(Request::update_status(Object::ResourceQuota(new)));
+    let write = Write::new(Request::update_status(new.into_object()));
     Plan::steps(summary, vec![write.step()])
 }
 

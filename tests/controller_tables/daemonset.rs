@@ -13,7 +13,7 @@ use super::tables::Table;
 fn daemon_set(template: &Value) -> DaemonSet {
     let spec = json!({ "selector": { "matchLabels": { "a": "b" } }, "template": { "spec": template } });
     match Object::from_value(Kind::DaemonSet, &json!({ "spec": spec }), &mut |_| {}) {
-        Ok(Object::DaemonSet(set)) => set,
+        Ok(Object::DaemonSet(set)) => *set,
         other => panic!("{template}: {other:?}"),
     }
 }

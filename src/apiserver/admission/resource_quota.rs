@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ResourceQuota;
 
-use crate::api::{Kind, Object, Status, quota};
+use crate::api::{Kind, Object, Status, Typed, quota};
 
 use super::super::cache::WatchCache;
 use super::super::registry::Decision;
@@ -53,5 +53,5 @@ pub(in super::super) fn charged(
     let Some(used) = used else { return Ok(Decision::Keep(current.clone())) };
     let mut quota = own.clone();
     quota.status.get_or_insert_default().used = quota::write(&used);
-    Ok(Decision::Put { object: Box::new(Object::ResourceQuota(quota)), then_delete: false })
+    Ok(Decision::Put { object: Box::new(quota.into_object()), then_delete: false })
 }

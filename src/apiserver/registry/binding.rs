@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::PodCondition;
 
-use crate::api::{FieldError, Kind, Message, Object, Reason, Status, time};
+use crate::api::{FieldError, Kind, Message, Object, Reason, Status, Typed, time};
 use crate::sim::Ctx;
 
 use super::super::options::dry_run;
@@ -105,5 +105,5 @@ pub(super) fn bound(binding: &Object, current: &Arc<Object>, now_unix_micros: i6
         Some(condition) => *condition = scheduled,
         None => conditions.push(scheduled),
     }
-    Ok(Decision::Put { object: Box::new(Object::Pod(pod)), then_delete: false })
+    Ok(Decision::Put { object: Box::new(pod.into_object()), then_delete: false })
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::api::decode::{FieldValidation, decode_patched};
 use crate::api::http::content_type;
 use crate::api::patch::{json_patch, merge_patch, strategic_merge};
-use crate::api::{Kind, Message, Object, Reason, Status};
+use crate::api::{Kind, Message, Object, Reason, Status, Typed};
 use crate::sim::Ctx;
 
 use super::super::convert;
@@ -132,7 +132,7 @@ fn slim(resource: &Resource, current: &Object, patch: &Value) -> Option<Object> 
         });
     match current {
         Object::Pod(pod) if spared => {
-            Some(Object::Pod(Pod { metadata: pod.metadata.clone(), spec: None, status: pod.status.clone() }))
+            Some(Pod { metadata: pod.metadata.clone(), spec: None, status: pod.status.clone() }.into_object())
         }
         _ => None,
     }

@@ -74,5 +74,5 @@ pub fn with_status(object: &Object, status: ReplicaSetStatus) -> Object {
         ready_replicas: status.ready_replicas,
         replicas: status.replicas,
     };
-    ReplicationController { status: Some(status), ..own.clone() }.into_object()
+    ReplicationController { status: Some(status), ..(**own).clone() }.into_object()
 }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::api::Body;
+use crate::api::{Body, Typed};
 use crate::controllers::fake;
 
 fn bench(replicas: i32) -> (StatefulSetController, Observed, WorkKey) {
@@ -77,7 +77,7 @@ fn an_orphan_of_its_name_is_adopted() {
     pod.metadata.namespace = Some("default".to_owned());
     pod.metadata.uid = Some("p".to_owned());
     pod.metadata.labels = Some([("app".to_owned(), "web".to_owned())].into());
-    let pod = Object::Pod(pod);
+    let pod = pod.into_object();
     observed.stores.insert(pod.clone());
     controller.on_change(&fake::change(None, Some(&pod)), &observed);
     let mut turn = fake::turn(&observed, key.clone());

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
 use crate::api::http::{Method, WatchType, content_type};
-use crate::api::{Object, Request, selectors};
+use crate::api::{Request, Typed, selectors};
 use crate::sim::persistent::OrdMap;
 
 use super::super::builder::{
@@ -311,7 +311,7 @@ fn show_history(io: &mut Io<'_, '_>, args: &Args, info: &Info, revision: i64) ->
     if !output.is_default() {
         let set = if revision > 0 { sets.get(&revision) } else { sets.values().next_back() };
         let Some(set) = set else { return fail("unable to find the specified revision") };
-        let object = Object::ReplicaSet(set.clone()).to_value();
+        let object = set.clone().into_object().to_value();
         return print_objects(io, args, &output, &Arc::new(object));
     }
     let mut with = String::new();
