@@ -149,7 +149,8 @@ impl Kubelet {
         let Some(pod) = new else { return };
         let uid: Arc<str> = Arc::from(pod.uid());
         if let Some(worker) = self.worker_mut(&uid) {
-            let before = worker.pod.clone();
+            // What the watch said last, and not what an answer to a report has brought since: nobody has acted on that.
+            let before = old.filter(|old| old.uid() == pod.uid()).unwrap_or(&worker.pod).clone();
             worker.update(pod);
             let spec_changed = before.meta().generation != pod.meta().generation
                 || before.meta().labels != pod.meta().labels

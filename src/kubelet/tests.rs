@@ -94,6 +94,11 @@ impl World {
         self.act("put", &value);
     }
 
+    /// Begins or ends a time in which watches tell nothing; at its end they have to be begun anew.
+    pub fn quiet(&mut self, quiet: bool) {
+        self.act("quiet", &json!(quiet));
+    }
+
     pub fn delete(&mut self, kind: Kind, name: &str) {
         self.act("delete", &json!({ "kind": kind.info().kind, "name": name }));
     }

@@ -32,6 +32,8 @@ pub struct Api {
     pub answers: Vec<String>,
     /// Where requests to a kubelet go.
     kubelet: Option<ProcessId>,
+    /// Nothing that happens is told: requests pass, watch events do not.
+    quiet: bool,
 }
 
 impl Api {
@@ -60,7 +62,7 @@ impl Api {
     }
 
     fn tell(&mut self, ctx: &mut Ctx<'_, Message>, type_: WatchType, object: &Arc<Object>) {
-        for watcher in self.watchers.clone() {
+        for watcher in self.watchers.clone().into_iter().filter(|_| !self.quiet) {
             let named = watcher.name.as_deref().is_none_or(|name| name == object.name());
             if watcher.kind == object.kind() && named {
                 let event = WatchEvent { type_, body: Body::Object(object.clone()) };
@@ -94,6 +96,10 @@ impl Api {
         let field = request.param("fieldSelector").unwrap_or_default();
         let name = field.strip_prefix("metadata.name=").map(str::to_owned);
         ctx.send(to, Message::Response { call, response: Arc::new(Response::ok(Body::Empty)) });
+        if self.quiet {
+            ctx.send(to, Message::StreamEnd { call });
+            return;
+        }
         if request.param("sendInitialEvents").is_some() {
             for ((stored, _), object) in &self.objects {
                 if *stored == kind && name.as_deref().is_none_or(|name| name == object.name()) {
@@ -106,6 +112,15 @@ impl Api {
             let bookmark = Object::from_value(kind, &empty, &mut |_| {}).expect("a bookmark is an object");
             let event = WatchEvent { type_: WatchType::Bookmark, body: Body::Object(Arc::new(bookmark)) };
             ctx.send(to, Message::Watch { call, event });
+        } else {
+            let from = request.param("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(u64::MAX);
+            for ((stored, _), object) in &self.objects {
+                let named = name.as_deref().is_none_or(|name| name == object.name());
+                if *stored == kind && named && object.resource_version() > from {
+                    let event = WatchEvent { type_: WatchType::Modified, body: Body::Object(object.clone()) };
+                    ctx.send(to, Message::Watch { call, event });
+                }
+            }
         }
         self.watchers.push(Watcher { to, call, kind, name });
     }
@@ -186,6 +201,14 @@ impl Api {
             return;
         }
         let value: Value = serde_json::from_str(rest).expect("a value");
+        if what == "quiet" {
+            self.quiet = value == true;
+            // Whoever missed something has to list again.
+            for watcher in std::mem::take(&mut self.watchers) {
+                ctx.send(watcher.to, Message::StreamEnd { call: watcher.call });
+            }
+            return;
+        }
         let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
         if what == "put" {
             let version = text(&value["apiVersion"]);

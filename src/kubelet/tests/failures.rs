@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::{Kind, Message};
-use crate::sim::SimTime;
+use crate::sim::{Fault, Pair, SimTime};
 
 use super::api::Api;
 use super::{World, pod, script};
@@ -39,6 +39,30 @@ fn an_image_that_does_not_exist_backs_off() {
     world.delete(Kind::Pod, "bad");
     world.run_ms(3_000);
     assert!(world.pod("bad").is_none());
+}
+
+#[test]
+fn a_deletion_that_an_answer_brings_before_the_watch_is_acted_on() {
+    let mut world = World::new();
+    let mut main = script("test -f /kept/second && sleep 3600; touch /kept/second; sleep 4");
+    main["volumeMounts"] = json!([{ "name": "kept", "mountPath": "/kept" }]);
+    world.put(pod("late", main, json!({ "volumes": [{ "name": "kept", "emptyDir": {} }] })));
+    world.run_ms(3_000);
+    let cut = Fault::Partition(Pair::of(world.api, world.kubelet));
+    world.kernel.inject(cut.clone());
+    // The container ends and starts again, and nobody can be told; meanwhile the pod is deleted.
+    world.run_ms(6_000);
+    world.quiet(true);
+    world.delete(Kind::Pod, "late");
+    world.kernel.lift(&cut);
+    // The report goes out and is answered with the pod as it is by now, while the watch hears nothing yet.
+    assert!(world.run_while(60_000, |api| !api.sent("pods/late/status").is_empty()));
+    world.run_ms(3_000);
+    assert_eq!(world.state("late"), "Running");
+    assert_eq!(world.status("late")["containerStatuses"][0]["restartCount"], 1);
+    world.quiet(false);
+    world.run_ms(90_000);
+    assert!(world.pod("late").is_none(), "{}", world.state("late"));
 }
 
 #[test]
