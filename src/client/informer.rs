@@ -60,6 +60,8 @@ pub struct Change {
     pub new: Option<Arc<Object>>,
     /// The message that brought it.
     pub cause: EventId,
+    /// It came with the first list: it was there before whoever hears of it.
+    pub initial: bool,
 }
 
 /// The objects of one informer, by namespace and name. Cloning is O(1), so that a reconcile can read
@@ -291,7 +293,7 @@ impl Informer {
                 self.resource_version = object.resource_version().max(self.resource_version);
                 let key = object.key();
                 let old = self.store.remove(&key);
-                let change = Change { kind: self.spec.kind, key, old, new: None, cause: ctx.cause() };
+                let change = Change { kind: self.spec.kind, key, old, new: None, cause: ctx.cause(), initial: false };
                 (vec![change], None)
             }
             (_, Body::Object(object)) => {
@@ -305,7 +307,8 @@ impl Informer {
                 if old.as_ref().is_some_and(|old| old.resource_version() == object.resource_version()) {
                     return (Vec::new(), None);
                 }
-                let change = Change { kind: self.spec.kind, key, old, new: Some(object.clone()), cause: ctx.cause() };
+                let (new, cause, initial) = (Some(object.clone()), ctx.cause(), !self.synced);
+                let change = Change { kind: self.spec.kind, key, old, new, cause, initial };
                 (vec![change], None)
             }
             _ => panic!("a watch of {:?} brought what is none of its events", self.spec.kind),
@@ -323,7 +326,7 @@ impl Informer {
         gone.into_iter()
             .map(|key| {
                 let old = self.store.remove(&key);
-                Change { kind: self.spec.kind, key, old, new: None, cause }
+                Change { kind: self.spec.kind, key, old, new: None, cause, initial: false }
             })
             .collect()
     }

@@ -31,6 +31,7 @@ pub fn change(old: Option<&Object>, new: Option<&Object>) -> Change {
         old: old.cloned().map(Arc::new),
         new: new.cloned().map(Arc::new),
         cause: EventId::BOOT,
+        initial: false,
     }
 }
 

@@ -14,8 +14,12 @@ const said = (page) => page.locator(".faults .steps > li > button .said");
 // Picks a thing by the keyboard's way: its handle is focused and Enter is pressed.
 const pick = async (page, mark) => {
   await page.evaluate(() => document.activeElement?.blur());
-  await handle(page, mark).focus();
-  await page.keyboard.press("Enter");
+  await handle(page, mark).press("Enter");
+  // The palette is of what was picked before until the inspector has followed.
+  const name = mark.slice(mark.indexOf(":") + 1);
+  const inspected = await page.getByRole("tab", { name: "Inspector" }).getAttribute("aria-selected") === "true";
+  if (inspected && !mark.startsWith("pod:")) await reads(panel(page), new RegExp(`^\\s*${name}\\b`));
+  else await page.waitForTimeout(300);
 };
 // A button of the palette; the page plays on when something is broken, which the tests do not want.
 const broken = async (page, name) => {

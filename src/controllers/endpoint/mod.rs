@@ -141,9 +141,9 @@ impl Controller for EndpointController {
         match (change.kind, &change.old, &change.new) {
             (Kind::Service, _, _) => vec![service_pods::work(change.key.clone())],
             (Kind::Pod, _, _) => service_pods::services_to_update(change, observed),
-            // Those that are deleted, and (`checkLeftoverEndpoints`) those that a start finds.
             (Kind::Endpoints, Some(_), None) => vec![service_pods::work(change.key.clone())],
-            (Kind::Endpoints, None, Some(new)) => {
+            // `checkLeftoverEndpoints`: those that a start finds. Others may be made by hand, before their service.
+            (Kind::Endpoints, None, Some(new)) if change.initial => {
                 let annotations = new.meta().annotations.as_ref();
                 let elects = annotations.is_some_and(|own| own.contains_key(LEADER));
                 if elects { Vec::new() } else { vec![service_pods::work(change.key.clone())] }
@@ -178,5 +178,32 @@ impl Controller for EndpointController {
 
     fn clone_box(&self) -> Box<dyn Controller> {
         Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::controllers::fake;
+
+    #[test]
+    fn what_is_made_by_hand_stays_and_what_a_start_finds_is_looked_at() {
+        let endpoints = |annotations: serde_json::Value| {
+            let value = json!({ "metadata": { "name": "db", "namespace": "default", "annotations": annotations } });
+            Object::from_value(Kind::Endpoints, &value, &mut |_| {}).expect("Endpoints")
+        };
+        let (plain, elects) = (endpoints(json!({})), endpoints(json!({ LEADER: "{}" })));
+        let mut controller = EndpointController::default();
+        let observed = fake::observed();
+        let mut looked = |mut change: Change, initial: bool| {
+            change.initial = initial;
+            controller.on_change(&change, &observed).len()
+        };
+        assert_eq!(looked(fake::change(None, Some(&plain)), false), 0);
+        assert_eq!(looked(fake::change(None, Some(&plain)), true), 1);
+        assert_eq!(looked(fake::change(None, Some(&elects)), true), 0);
+        assert_eq!(looked(fake::change(Some(&plain), None), false), 1);
     }
 }

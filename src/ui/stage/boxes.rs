@@ -14,6 +14,9 @@ use super::super::screen::{Selection, Things, glyph};
 /// Pods that are drawn in the scheduler's queue.
 const QUEUE_PLACES: usize = 6;
 
+/// How wide a standby's strip must be for two words.
+const STRIP_MIN: f64 = 80.0;
+
 /// What a `data-act` attribute asks for.
 pub fn command(act: &str) -> Option<Command> {
     let (verb, rest) = act.split_once(' ')?;
@@ -196,13 +199,15 @@ fn standbys(things: &Things, name: &str, rect: Rect, picked: Option<&Selection>)
         } else {
             leadership(view)
         };
+        // Two strips of the scheduler have room for no more.
+        let shown = if word == "stands by" && width < STRIP_MIN { "standby" } else { word };
         let mark = Selection::Component(view.name.clone());
         let selected = picked == Some(&mark);
         html! {
             <g key={view.name.to_string()} class={classes!("group", selected.then_some("sel"))}>
                 <g class={classes!("thing", (!view.running).then_some("off"), view.frozen.then_some("frozen"))}>
                     { frame("box", place, "3") }
-                    <g aria-hidden="true">{ label("s", place.x + 7.0, place.y + 12.5, format!("{host} {word}")) }</g>
+                    <g aria-hidden="true">{ label("s", place.x + 7.0, place.y + 12.5, format!("{host} {shown}")) }</g>
                     { handle(place, &mark, format!("{}, {word}", view.name), false) }
                 </g>
                 if selected { { crop(place) } }
