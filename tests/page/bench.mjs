@@ -128,15 +128,13 @@ const many = async () => {
       };
       requestAnimationFrame(look);
       for (const text of texts) await k.kubectl("apply -f -", text);
-      while (k.stats().podsRunning < 30_000) {
-        await k.run({ forMs: 1_000 });
-        if (k.now() - from > 1_800_000) throw new Error("30,000 pods did not become Ready");
-      }
+      // What takes longer than this is told as far as it came.
+      while (k.stats().podsRunning < 30_000 && performance.now() - begun < 300_000) await k.run({ forMs: 250 });
       const mib = (window.benchMemory?.buffer.byteLength ?? 0) / 1_048_576;
-      return { wall: performance.now() - begun, simulated: k.now() - from, mib, longest: window.benchLongest };
+      return { wall: performance.now() - begun, simulated: k.now() - from, mib, longest: window.benchLongest, pods: k.stats().podsRunning };
     }, Array.from({ length: 30 }, (_, index) => deployment(1_000).replaceAll("web", `web-${index}`)));
   });
-  row("1,000 nodes, 30,000 pods, apply → all Ready", "", `${(found.wall / 1_000).toFixed(0)} s wall, ${(found.simulated / 1_000).toFixed(0)} s simulated, ${found.mib.toFixed(0)} MiB, longest frame ${ms(found.longest)}`);
+  row("1,000 nodes, 30,000 pods, apply → all Ready", "", `${found.pods < 30_000 ? `given up with ${found.pods.toLocaleString("en")} Running after ` : ""}${(found.wall / 1_000).toFixed(0)} s wall, ${(found.simulated / 1_000).toFixed(0)} s simulated, ${found.mib.toFixed(0)} MiB, longest frame ${ms(found.longest)}`);
 };
 
 // Every kubelet watches Services: one that is created leaves the API server as one watch event a node. Lines typed
