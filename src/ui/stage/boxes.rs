@@ -397,6 +397,8 @@ fn controllers(things: &Things, wide: bool) -> Html {
 }
 
 fn chip(x: f64, y: f64, width: f64, height: f64, name: &str, depth: u64, deepest: bool) -> Html {
+    // The phone's is as wide as its box lets it be.
+    let pad = if width < 100.0 && height > 21.0 { 4.0 } else { 8.0 };
     let state = match (depth, deepest) {
         (0, _) => "",
         (_, true) => "top",
@@ -405,8 +407,8 @@ fn chip(x: f64, y: f64, width: f64, height: f64, name: &str, depth: u64, deepest
     html! {
         <g class={state}>
             <rect class={classes!("chip", state)} x={x.to_string()} y={y.to_string()} width={width.to_string()} height={height.to_string()} rx="3" />
-            <text class="chipname" x={(x + 8.0).to_string()} y={(y + 14.5).to_string()}>{ name.to_owned() }</text>
-            <text class="chipnum e" x={(x + width - 7.0).to_string()} y={(y + 14.5).to_string()}>{ depth.to_string() }</text>
+            <text class="chipname" x={(x + pad).to_string()} y={(y + 14.5).to_string()}>{ name.to_owned() }</text>
+            <text class="chipnum e" x={(x + width - pad + 1.0).to_string()} y={(y + 14.5).to_string()}>{ depth.to_string() }</text>
         </g>
     }
 }
