@@ -207,6 +207,7 @@ pub fn only_looks(request: &CriRequest) -> bool {
             | CriRequest::ListImages
             | CriRequest::ImageStatus { .. }
             | CriRequest::ContainerStatus { .. }
+            | CriRequest::ImageFsInfo
     )
 }
 

@@ -168,8 +168,8 @@ impl World {
     }
 
     fn has_few_nodes(&self) -> bool {
-        let kubelets = self.kernel().processes().filter(|(_, _, role, _)| Role::parse(role) == Some(Role::Kubelet));
-        kubelets.count() <= NODES_FEW
+        let mut kubelets = self.kernel().processes().filter(|(_, _, role, _)| *role == Role::Kubelet.as_str());
+        kubelets.nth(NODES_FEW).is_none()
     }
 
     fn component_views(&self) -> Vec<ComponentView> {

@@ -8,6 +8,8 @@ mod driver;
 
 /// Radius of a wire's corners.
 const CORNER: f64 = 10.0;
+/// And on the way to a rack.
+const RACK_CORNER: f64 = 7.0;
 /// A few racks are drawn so much larger than many.
 const RACK_SCALE_MAX: f64 = 2.4;
 /// Half the distance between the two rules of a wire: packets run on the rule to their right.
@@ -140,20 +142,9 @@ impl Layout {
             Level::Compact => layout.place_rows_of_four(nodes),
             Level::Racks => layout.place_racks(nodes),
         }
-        layout.note_ends(0);
-        let known = layout.wires.len();
         layout.wire_driver();
-        layout.note_ends(known);
         layout.note();
         layout
-    }
-
-    /// Takes note of who is wired to whom, from a wire on.
-    fn note_ends(&mut self, first: usize) {
-        for (index, wire) in self.wires.iter().enumerate().skip(first) {
-            self.by_ends.insert((wire.a, wire.b), (index, true));
-            self.by_ends.insert((wire.b, wire.a), (index, false));
-        }
     }
 
     /// Takes note of what is asked of it in every frame.
@@ -168,6 +159,8 @@ impl Layout {
             Level::Racks => self.obstacles.extend_from_slice(&self.racks),
         }
         for (index, wire) in self.wires.iter().enumerate() {
+            self.by_ends.insert((wire.a, wire.b), (index, true));
+            self.by_ends.insert((wire.b, wire.a), (index, false));
             for pair in wire.path.corners().windows(2).filter(|_| wire.drawn) {
                 let (x, y) = (pair[0].x.min(pair[1].x), pair[0].y.min(pair[1].y));
                 let line = rect(x, y, (pair[0].x - pair[1].x).abs(), (pair[0].y - pair[1].y).abs());
@@ -349,7 +342,7 @@ impl Layout {
                 point(trunk, entry),
                 point(outline.x, entry),
             ];
-            let path = Path::new(&corners, 7.0);
+            let path = Path::new(&corners, RACK_CORNER);
             let pitch = 16.0 * scale;
             let first = rack * 25;
             let way = self.wires.len();

@@ -22,6 +22,7 @@ spec:
 `;
 const driver = (page) => page.locator("svg.things [data-pick='component:csi-driver'][role=button]");
 const inspector = (page) => page.locator("#right-panel");
+const drawn = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 const kubectl = (page, line, stdin) => page.evaluate(([text, input]) => window.kubarium.kubectl(text, input), [line, stdin]);
 
 test("the driver comes with the first claim, and goes with the last disk", () => on("?paused", {}, async (page) => {
@@ -51,7 +52,7 @@ test("disks' messages travel between the driver and the node's runtime, and are 
   // To just after the node has opened the disk.
   for (let piece = 0; piece < 600 && !(await driver(page).count() && /in use 1/.test(await driver(page).getAttribute("aria-label"))); piece += 1) {
     await page.evaluate(() => window.kubarium.run({ forMs: 50 }));
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await drawn(page);
   }
   await driver(page).press("Enter");
   await inspector(page).getByRole("button", { name: /Open pvc-/ }).first().click();
@@ -61,7 +62,7 @@ test("disks' messages travel between the driver and the node's runtime, and are 
   const told = new Set();
   for (let step = 0; step < 60; step += 1) {
     await page.evaluate(() => window.kubarium.step());
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await drawn(page);
     told.add((await page.locator("main .capt").innerText()).split("\n")[0]);
   }
   const all = [...told].join("\n");

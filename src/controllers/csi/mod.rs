@@ -93,13 +93,12 @@ impl CsiDriver {
         &self.sidecars
     }
 
-    /// Whether nobody asks it for anything: there is no disk, and no claim or volume is the driver's.
+    /// Whether nobody asks it for anything: there is no disk, and no claim is the driver's.
     pub fn is_idle(&self) -> bool {
-        let has = |kind: Kind, annotation: &str| {
-            let mut objects = self.sidecars.store(kind).into_iter().flat_map(|store| store.iter());
-            objects.any(|(_, object)| volumes::annotation(object.meta(), annotation) == Some(DRIVER))
-        };
-        !has(Kind::PersistentVolumeClaim, volumes::PROVISIONER) && self.disks().is_empty()
+        let claims = self.sidecars.store(Kind::PersistentVolumeClaim);
+        let mut claims = claims.into_iter().flat_map(|store| store.iter());
+        self.counts().0 == 0
+            && !claims.any(|(_, claim)| volumes::annotation(claim.meta(), volumes::PROVISIONER) == Some(DRIVER))
     }
 
     /// The disks, by handle.
@@ -109,8 +108,7 @@ impl CsiDriver {
 
     /// How many disks there are, and how many of them nodes use.
     pub fn counts(&self) -> (usize, usize) {
-        let disks = self.disks();
-        (disks.len(), disks.iter().filter(|disk| !disk.users.is_empty()).count())
+        self.storage.counts(self.sidecars.store(Kind::PersistentVolume))
     }
 
     fn install(&mut self, ctx: &mut Ctx<'_, Message>) {

@@ -95,6 +95,13 @@ impl Storage {
         self.disks.values_mut().for_each(|disk| disk.users = OrdSet::new());
     }
 
+    /// How many disks there are, and how many of them nodes use. Asked for every picture: nothing is gathered for it.
+    pub fn counts(&self, volumes: Option<&Store>) -> (usize, usize) {
+        let own = volumes.into_iter().flat_map(Store::iter).filter_map(|(_, object)| handle(object));
+        let unopened = own.filter(|handle| !self.disks.contains_key(*handle)).count();
+        (self.disks.len() + unopened, self.disks.values().filter(|disk| !disk.users.is_empty()).count())
+    }
+
     /// The disks by handle: those of the driver's volumes, though no node may have opened them yet, and every other
     /// that a node has.
     pub fn disks(&self, volumes: Option<&Store>) -> Vec<DiskReport> {

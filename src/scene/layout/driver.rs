@@ -2,10 +2,7 @@
 //! runtime.
 
 use super::super::geometry::{Path, Point, Rect, point, rect};
-use super::{Form, Layout, Level, Site};
-
-/// Radius of the corners on the way to a rack.
-const RACK_CORNER: f64 = 7.0;
+use super::{Card, Form, Layout, Level, RACK_CORNER, Site, Wire};
 
 impl Layout {
     /// The driver's box, below the clients, and its wire to the API server.
@@ -23,41 +20,35 @@ impl Layout {
 
     /// The wires from the driver to the runtimes, once the nodes have their places.
     pub(super) fn wire_driver(&mut self) {
-        let Some(driver) = self.driver else { return };
+        let (Some(driver), Some(first)) = (self.driver, self.cards.first()) else { return };
+        let (top, small) = (first.rect.y, self.form.is_small());
         match self.level {
             Level::Racks => self.wire_racks(driver),
+            // Left of each card, in the gap.
             Level::Nodes => {
-                let lane = self.cards.first().map_or(0.0, |card| card.rect.y) - if self.is_wide() { 22.0 } else { 9.0 };
-                // Left of each card, in the gap.
-                let aside = if self.is_wide() { 8.0 } else { 4.0 };
-                for index in 0..self.cards.len() {
-                    let card = &self.cards[index];
-                    let entry = point(card.runtime.x, card.runtime.center().y);
-                    self.wire_runtime(driver, index, lane, card.rect.x - aside, entry);
-                }
+                let (lane, aside) = if small { (top - 9.0, 4.0) } else { (top - 22.0, 8.0) };
+                self.wire_runtimes(driver, lane, |card| {
+                    (card.rect.x - aside, point(card.runtime.x, card.runtime.center().y))
+                });
             }
+            // Right of each column: the kubelets' wires come from the left.
             Level::Compact => {
-                let top = self.cards.first().map_or(0.0, |card| card.rect.y);
-                for index in 0..self.cards.len() {
-                    let card = &self.cards[index];
-                    let entry = point(card.runtime.right(), card.runtime.center().y);
-                    // Right of each column: the kubelets' wires come from the left.
-                    let aside = card.rect.right() + if self.is_wide() { 5.0 } else { 3.0 };
-                    self.wire_runtime(driver, index, top - if self.is_wide() { 8.0 } else { 4.0 }, aside, entry);
-                }
+                let (lane, aside) = if small { (top - 4.0, 3.0) } else { (top - 8.0, 5.0) };
+                self.wire_runtimes(driver, lane, |card| {
+                    (card.rect.right() + aside, point(card.runtime.right(), card.runtime.center().y))
+                });
             }
         }
     }
 
-    fn is_wide(&self) -> bool {
-        self.form == Form::Wide
-    }
-
-    /// Out of the box below, along `lane` to `aside`, and down to the runtime.
-    fn wire_runtime(&mut self, driver: Rect, node: usize, lane: f64, aside: f64, entry: Point) {
+    /// Out of the box below, along `lane`, and down to each runtime: where, and to what point, `end` says.
+    fn wire_runtimes(&mut self, driver: Rect, lane: f64, end: impl Fn(&Card) -> (f64, Point)) {
         let out = driver.x + 20.0;
-        let way = [point(out, driver.bottom()), point(out, lane), point(aside, lane), point(aside, entry.y), entry];
-        self.push(Site::Driver, Site::Runtime(node), &way, false);
+        for node in 0..self.cards.len() {
+            let (aside, entry) = end(&self.cards[node]);
+            let way = [point(out, driver.bottom()), point(out, lane), point(aside, lane), point(aside, entry.y), entry];
+            self.push(Site::Driver, Site::Runtime(node), &way, false);
+        }
     }
 
     /// Beside the box down to the bus that the nodes hang on.
@@ -65,26 +56,18 @@ impl Layout {
         let start = point(driver.right(), driver.bottom() - 9.0);
         let down = start.x + 10.0;
         let mut way = 0;
-        for node in 0..self.cards.len() {
-            let Some((wire, _)) = self.wire(Site::ApiServer, Site::Kubelet(node)) else { continue };
-            let to_node = &self.wires[wire];
-            let (corners, drawn) = (to_node.path.corners().to_vec(), to_node.drawn);
+        for index in 0..self.wires.len() {
+            let to_node = &self.wires[index];
+            let (Site::Kubelet(node), drawn) = (to_node.b, to_node.drawn) else { continue };
+            // The kubelet's wire from the bus on: its first corner is the hub, its second where it meets the bus.
+            let corners = to_node.path.corners();
+            let mut own = vec![start, point(down, start.y), point(down, corners[1].y)];
+            own.extend(&corners[2..]);
+            let path = Path::new(&own, RACK_CORNER);
             if drawn {
                 way = self.wires.len();
             }
-            // The kubelet's wire from the bus on: its first corner is the hub, its second where it meets the bus.
-            let bus = corners[1].y;
-            let mut own = vec![start, point(down, start.y), point(down, bus)];
-            own.extend(&corners[2..]);
-            let path = Path::new(&own, RACK_CORNER);
-            self.wires.push(super::Wire {
-                a: Site::Driver,
-                b: Site::Runtime(node),
-                path,
-                label_after: false,
-                drawn,
-                way,
-            });
+            self.wires.push(Wire { a: Site::Driver, b: Site::Runtime(node), path, label_after: false, drawn, way });
         }
     }
 }

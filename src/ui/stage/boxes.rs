@@ -331,6 +331,8 @@ fn scheduler(things: &Things, wide: bool) -> Html {
     }
 }
 
+/// Between a chip's edge and its words.
+const CHIP_PAD: f64 = 8.0;
 /// What the chip of the controllers that have none of their own may take.
 const REST_CHIP: f64 = 54.0;
 
@@ -351,11 +353,13 @@ fn controllers(things: &Things, wide: bool) -> Html {
     facts.order();
     let deepest = facts.iter().map(|(_, depth)| *depth).max().unwrap_or(0);
     if !wide {
+        // The phone's is as wide as its box lets it be.
+        let (width, pad) = if rect.w > 300.0 { (116.0, CHIP_PAD) } else { (96.0, 4.0) };
         let busiest = facts.iter().find(|(_, depth)| *depth == deepest && deepest > 0);
         return html! {
             <>
             { label("b", rect.x + 8.0, rect.y + 20.0, "controllers") }
-            if let Some(((_, name), depth)) = busiest { { chip(rect.x + 79.0, rect.y + 5.0, if rect.w > 300.0 { 116.0 } else { 96.0 }, 22.0, name, *depth, true) } }
+            if let Some(((_, name), depth)) = busiest { { chip(crate::scene::rect(rect.x + 79.0, rect.y + 5.0, width, 22.0), pad, name, *depth, true) } }
             </>
         };
     }
@@ -377,7 +381,7 @@ fn controllers(things: &Things, wide: bool) -> Html {
             }
             (x, y) = (rect.x + 12.0, y + 25.0);
         }
-        chips.push(chip(x, y, width, 21.0, name, *depth, *depth == deepest));
+        chips.push(chip(crate::scene::rect(x, y, width, 21.0), CHIP_PAD, name, *depth, *depth == deepest));
         x += width + 4.0;
         shown += 1;
     }
@@ -385,7 +389,8 @@ fn controllers(things: &Things, wide: bool) -> Html {
     if !rest.is_empty() {
         let depth = rest.iter().map(|(_, depth)| *depth).sum();
         let name = format!("+{}", rest.len());
-        chips.push(chip(x, y, width_of(&name, depth), 21.0, &name, depth, depth > 0 && depth >= deepest));
+        let area = crate::scene::rect(x, y, width_of(&name, depth), 21.0);
+        chips.push(chip(area, CHIP_PAD, &name, depth, depth > 0 && depth >= deepest));
     }
     html! {
         <>
@@ -396,9 +401,7 @@ fn controllers(things: &Things, wide: bool) -> Html {
     }
 }
 
-fn chip(x: f64, y: f64, width: f64, height: f64, name: &str, depth: u64, deepest: bool) -> Html {
-    // The phone's is as wide as its box lets it be.
-    let pad = if width < 100.0 && height > 21.0 { 4.0 } else { 8.0 };
+fn chip(area: Rect, pad: f64, name: &str, depth: u64, deepest: bool) -> Html {
     let state = match (depth, deepest) {
         (0, _) => "",
         (_, true) => "top",
@@ -406,9 +409,9 @@ fn chip(x: f64, y: f64, width: f64, height: f64, name: &str, depth: u64, deepest
     };
     html! {
         <g class={state}>
-            <rect class={classes!("chip", state)} x={x.to_string()} y={y.to_string()} width={width.to_string()} height={height.to_string()} rx="3" />
-            <text class="chipname" x={(x + pad).to_string()} y={(y + 14.5).to_string()}>{ name.to_owned() }</text>
-            <text class="chipnum e" x={(x + width - pad + 1.0).to_string()} y={(y + 14.5).to_string()}>{ depth.to_string() }</text>
+            <rect class={classes!("chip", state)} x={area.x.to_string()} y={area.y.to_string()} width={area.w.to_string()} height={area.h.to_string()} rx="3" />
+            <text class="chipname" x={(area.x + pad).to_string()} y={(area.y + 14.5).to_string()}>{ name.to_owned() }</text>
+            <text class="chipnum e" x={(area.right() - pad + 1.0).to_string()} y={(area.y + 14.5).to_string()}>{ depth.to_string() }</text>
         </g>
     }
 }
