@@ -271,7 +271,8 @@ fn converge(nodes: u32, deployments: u32) -> String {
         world.run_until(world.kernel().now() + Duration::from_secs(5));
         let mut ready = 0;
         world.each_stored(Kind::Deployment, &mut |kv| {
-            let status = kv.value.get::<Deployment>().and_then(|deployment| deployment.status.as_ref());
+            let object = kv.value.object();
+            let status = object.get::<Deployment>().and_then(|deployment| deployment.status.as_ref());
             let own = status.and_then(|status| status.ready_replicas).unwrap_or(0);
             ready += u32::try_from(own).unwrap_or(0);
         });

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::object::Object;
+use super::stored::Stored;
 
 /// A key and what is stored under it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyValue {
     pub key: Arc<str>,
-    /// The object without a resource version: that is `mod_revision`.
-    pub value: Arc<Object>,
+    pub value: Stored,
     pub create_revision: u64,
     pub mod_revision: u64,
     /// How often it was written since it was created.
@@ -44,8 +44,16 @@ pub enum Compare {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     Range(RangeRequest),
-    Put { key: Arc<str>, value: Arc<Object>, lease: u64 },
-    DeleteRange { key: Arc<str>, range_end: Option<Arc<str>> },
+    /// The object has no resource version: that is the revision this gives it.
+    Put {
+        key: Arc<str>,
+        value: Arc<Object>,
+        lease: u64,
+    },
+    DeleteRange {
+        key: Arc<str>,
+        range_end: Option<Arc<str>>,
+    },
 }
 
 /// A request to etcd.

@@ -26,6 +26,7 @@ pub mod resources;
 pub mod roles;
 pub mod selectors;
 pub mod status;
+pub mod stored;
 pub mod taints;
 pub mod time;
 pub mod timezone;

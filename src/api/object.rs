@@ -87,14 +87,18 @@ macro_rules! objects {
             /// # Errors
             /// As `from_value`; `findings` has the details.
             pub fn read(kind: Kind, value: &Value, findings: &mut Findings) -> Result<Object, serde_json::Error> {
-                let object = Object::read_once(kind, value, findings)?;
+                let object = Object::read_exactly(kind, value, findings)?;
                 match findings.without_zeros() {
-                    Some(mut again) => Object::read_once(kind, value, &mut again),
+                    Some(mut again) => Object::read_exactly(kind, value, &mut again),
                     None => Ok(object),
                 }
             }
 
-            fn read_once(kind: Kind, value: &Value, findings: &mut Findings) -> Result<Object, serde_json::Error> {
+            /// Reads an object of `kind` from JSON as it stands: zeros that Go would omit stay.
+            ///
+            /// # Errors
+            /// As `from_value`.
+            pub fn read_exactly(kind: Kind, value: &Value, findings: &mut Findings) -> Result<Object, serde_json::Error> {
                 // One instantiation per type: every reader, strict or not, comes through here.
                 let typed = decode::Typed { value, findings };
                 match kind {

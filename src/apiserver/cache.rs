@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::etcd::{EtcdEvent, KeyValue};
+use crate::api::stored::Stored;
 use crate::api::{KINDS, Kind, Object, WatchType};
 use crate::sim::SimTime;
 
@@ -31,8 +32,7 @@ pub struct CacheEvent {
     pub prev: Option<Arc<Object>>,
 }
 
-/// An event in the window. Many are kept and few are asked for again: the objects are etcd's own, which its log holds
-/// anyway, and get their resource versions when they are.
+/// An event in the window. Many are kept and few are asked for again.
 #[derive(Clone, Debug)]
 struct PastEvent {
     type_: WatchType,
@@ -45,7 +45,7 @@ struct PastEvent {
 #[derive(Clone, Debug, Default)]
 pub struct KindCache {
     /// By etcd key.
-    objects: OrdMap<Arc<str>, Arc<Object>>,
+    objects: OrdMap<Arc<str>, Stored>,
     events: Vector<PastEvent>,
     /// Whether events were let go since the last list.
     trimmed: bool,
@@ -61,11 +61,17 @@ pub struct WatchCache {
     list_revision: u64,
 }
 
-/// The object of a key with its resource version: the one copy that is made per write.
+/// A copy of an object with another resource version: of one that is gone, with that of its end.
 pub fn stamp(value: &Object, revision: u64) -> Arc<Object> {
     let mut object = value.clone();
     object.meta_mut().resource_version = Some(revision.to_string());
     Arc::new(object)
+}
+
+/// The object an event tells of; of one that is gone, its last state with the resource version of its end.
+fn last(kv: &KeyValue, deleted: bool) -> Arc<Object> {
+    let object = kv.value.object();
+    if deleted { stamp(&object, kv.mod_revision) } else { object }
 }
 
 impl Default for WatchCache {
@@ -80,7 +86,7 @@ impl WatchCache {
         let mut cache = WatchCache { revision, list_revision: revision, ..WatchCache::default() };
         for kv in kvs {
             let kind = kv.value.kind() as usize;
-            cache.kinds[kind].objects.insert(kv.key.clone(), stamp(&kv.value, kv.mod_revision));
+            cache.kinds[kind].objects.insert(kv.key.clone(), kv.value.clone());
         }
         cache
     }
@@ -91,17 +97,17 @@ impl WatchCache {
     }
 
     /// An object by kind and etcd key.
-    pub fn get(&self, kind: Kind, key: &str) -> Option<&Arc<Object>> {
-        self.kinds[kind as usize].objects.get(key)
+    pub fn get(&self, kind: Kind, key: &str) -> Option<Arc<Object>> {
+        self.kinds[kind as usize].objects.get(key).map(Stored::object)
     }
 
     /// An object by kind, namespace and name.
-    pub fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Arc<Object>> {
+    pub fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Object>> {
         self.get(kind, &kind.info().etcd_key(namespace, name))
     }
 
     /// The objects of a kind by key, from `start` to the end of what begins with `prefix`.
-    pub fn objects(&self, kind: Kind, prefix: &str, start: &str) -> impl Iterator<Item = (&Arc<str>, &Arc<Object>)> {
+    pub fn objects(&self, kind: Kind, prefix: &str, start: &str) -> impl Iterator<Item = (&Arc<str>, &Stored)> {
         let from = if start > prefix { start } else { prefix };
         self.kinds[kind as usize]
             .objects
@@ -138,31 +144,25 @@ impl WatchCache {
     /// The events of `kind` after `revision`.
     pub fn events_since(&self, kind: Kind, revision: u64) -> impl DoubleEndedIterator<Item = CacheEvent> {
         let cache = &self.kinds[kind as usize];
-        let stamped = |kv: &KeyValue| match cache.objects.get(&*kv.key) {
-            Some(newest) if newest.resource_version() == kv.mod_revision => newest.clone(),
-            _ => stamp(&kv.value, kv.mod_revision),
-        };
-        let told = move |event: &PastEvent| CacheEvent {
+        let told = |event: &PastEvent| CacheEvent {
             revision: event.kv.mod_revision,
             type_: event.type_,
-            object: stamped(&event.kv),
-            prev: event.prev.as_ref().map(stamped),
+            object: last(&event.kv, event.type_ == WatchType::Deleted),
+            prev: event.prev.as_ref().map(|prev| prev.value.object()),
         };
         cache.events.iter().skip(cache.events.len() - self.count_since(kind, revision)).map(told)
     }
 
     /// The objects of a kind as they were at `revision`, if its events reach back so far.
-    pub fn at(&self, kind: Kind, revision: u64) -> Option<OrdMap<Arc<str>, Arc<Object>>> {
+    pub fn at(&self, kind: Kind, revision: u64) -> Option<OrdMap<Arc<str>, Stored>> {
         if revision < self.oldest(kind) || revision > self.revision {
             return None;
         }
         let mut objects = self.kinds[kind as usize].objects.clone();
-        let info = kind.info();
-        for event in self.events_since(kind, revision).rev() {
-            let key = info.etcd_key(event.object.namespace(), event.object.name());
+        for event in self.kinds[kind as usize].events.iter().rev().take(self.count_since(kind, revision)) {
             match &event.prev {
-                Some(prev) => objects.insert(Arc::from(key), prev.clone()),
-                None => objects.remove(&*key),
+                Some(prev) => objects.insert(event.kv.key.clone(), prev.value.clone()),
+                None => objects.remove(&*event.kv.key),
             };
         }
         Some(objects)
@@ -172,11 +172,11 @@ impl WatchCache {
     pub fn apply(&mut self, event: &EtcdEvent, now: SimTime) -> CacheEvent {
         let kv = &event.kv;
         let cache = &mut self.kinds[kv.value.kind() as usize];
-        let object = stamp(&kv.value, kv.mod_revision);
+        let object = last(kv, event.deleted);
         let prev = if event.deleted {
             cache.objects.remove(&*kv.key)
         } else {
-            cache.objects.insert(kv.key.clone(), object.clone())
+            cache.objects.insert(kv.key.clone(), kv.value.clone())
         };
         let type_ = match (event.deleted, &prev) {
             (true, _) => WatchType::Deleted,
@@ -195,7 +195,7 @@ impl WatchCache {
             cache.trimmed = true;
         }
         self.revision = kv.mod_revision;
-        CacheEvent { revision: kv.mod_revision, type_, object, prev }
+        CacheEvent { revision: kv.mod_revision, type_, object, prev: prev.map(|prev| prev.object()) }
     }
 
     /// Etcd has come to `revision`.

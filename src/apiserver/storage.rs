@@ -280,7 +280,7 @@ impl ApiServer {
             }
             Pending::Current { call, mutation } => {
                 let call = self.back_from_etcd(ctx, call, sent);
-                let current = found(response).map(|kv| self.stamped(kv));
+                let current = found(response).map(|kv| kv.value.object());
                 self.attempt_live(ctx, call, mutation, current);
             }
             Pending::Mutate { call, mutation, write } => {
@@ -357,14 +357,6 @@ impl ApiServer {
         let to = std::mem::replace(&mut self.storage.compact_to, self.cache.revision());
         if to > 0 && self.storage.connected {
             self.ask_etcd(ctx, Duration::ZERO, EtcdRequest::Compact { revision: to }, Pending::Compacted);
-        }
-    }
-
-    /// A key's object with its resource version: the cache's own where it is the same.
-    pub(super) fn stamped(&self, kv: &KeyValue) -> Arc<crate::api::Object> {
-        match self.cache.get(kv.value.kind(), &kv.key) {
-            Some(cached) if cached.resource_version() == kv.mod_revision => cached.clone(),
-            _ => super::cache::stamp(&kv.value, kv.mod_revision),
         }
     }
 }

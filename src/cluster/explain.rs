@@ -229,7 +229,7 @@ fn of_body(body: &Body) -> (BodyView, Option<String>, Option<u64>) {
 }
 
 fn of_key_value(kv: &KeyValue) -> (BodyView, Option<String>, Option<u64>) {
-    (BodyView::Object(kv.value.clone()), Some(kv.key.to_string()), Some(kv.mod_revision))
+    (BodyView::Object(kv.value.without_revision()), Some(kv.key.to_string()), Some(kv.mod_revision))
 }
 
 fn of_etcd(message: &EtcdMessage) -> (BodyView, Option<String>, Option<u64>) {

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::api::etcd::{EtcdMessage, EtcdRequest, Op};
+use crate::api::etcd::{EtcdMessage, EtcdRequest, EtcdResponse, Op};
 use crate::api::{Message, Object};
 use crate::sim::{EventId, Record};
 
 use super::explain::{BodyView, MessageView};
 use super::label::{FlightKind, parts};
 use super::session::Session;
-use super::world::with_revision;
 
 /// What was stored before a write.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +24,8 @@ impl Session {
     /// What stood under `key` before the write that gave it `revision`.
     pub fn before_revision(&self, key: &str, revision: u64) -> Before {
         let store = self.world().etcd().store();
-        match store.history(key).find(|event| event.kv.mod_revision == revision) {
-            Some(event) => event.prev.as_ref().map_or(Before::Nothing, |prev| Before::Object(with_revision(prev))),
+        match store.change(revision, key) {
+            Some(event) => event.prev.as_ref().map_or(Before::Nothing, |prev| Before::Object(prev.value.object())),
             None => Before::Unknown,
         }
     }
@@ -34,8 +33,8 @@ impl Session {
     /// What stood under `key` at `revision`, which wrote it.
     fn at_revision(&self, key: &str, revision: u64) -> Before {
         let store = self.world().etcd().store();
-        match store.history(key).find(|event| event.kv.mod_revision == revision) {
-            Some(event) => Before::Object(with_revision(&event.kv)),
+        match store.change(revision, key) {
+            Some(event) => Before::Object(event.kv.value.object()),
             None => Before::Unknown,
         }
     }
@@ -64,19 +63,24 @@ impl Session {
             Message::Etcd(EtcdMessage::WatchEvents { .. }) => Some(self.before_revision(key, revision?)),
             Message::Etcd(EtcdMessage::Request { request, .. }) => {
                 let EtcdRequest::Txn { success, .. } = &**request else { return None };
-                let Some(Op::Put { value, .. }) = success.first() else { return None };
-                Some(self.replaced_by_put(key, value))
+                let Some(Op::Put { .. }) = success.first() else { return None };
+                Some(self.replaced_by_put(id, key))
             }
             _ => None,
         }
     }
 
     /// What a put replaces: what it replaced where it was applied, what is stored now while it is under way.
-    fn replaced_by_put(&self, key: &str, value: &Arc<Object>) -> Before {
-        let store = self.world().etcd().store();
-        let (applied, now) = (store.history(key).find(|event| Arc::ptr_eq(&event.kv.value, value)), store.get(key));
-        let prev = applied.map_or(now, |event| event.prev.as_ref());
-        prev.map_or(Before::Nothing, |kv| Before::Object(with_revision(kv)))
+    fn replaced_by_put(&self, id: EventId, key: &str) -> Before {
+        let records = self.world().kernel().trace().records().iter().rev();
+        let since = records.take_while(|record| record.id().is_none_or(|other| other > id));
+        match since.filter_map(wrote).find(|(put, _)| *put == id) {
+            Some((_, revision)) => self.before_revision(key, revision),
+            None => {
+                let now = self.world().etcd().store().get(key);
+                now.map_or(Before::Nothing, |kv| Before::Object(kv.value.object()))
+            }
+        }
     }
 
     /// The shape of a message's packet; `None` for what is no message.
@@ -113,17 +117,13 @@ impl Session {
         Arc::from("")
     }
 
-    /// The request that made etcd write `key` at `revision`: the write itself is found by the value it
-    /// carried, which is the very one that is stored. `None` where trace or history is gone.
+    /// The request that made etcd write `key` at `revision`. `None` where trace or history is gone.
     pub fn writer_of(&mut self, key: &str, revision: u64) -> Option<EventId> {
-        let store = self.world().etcd().store();
-        let event = store.history(key).find(|event| event.kv.mod_revision == revision)?;
-        let value = event.kv.value.clone();
-        let records = self.world().kernel().trace().records();
-        let put = records.iter().rev().find_map(|record| match record {
-            Record::Sent(envelope) if puts(&envelope.payload, &value) => Some(envelope.id),
-            _ => None,
-        })?;
+        let world = self.world();
+        world.etcd().store().change(revision, key)?;
+        let records = world.kernel().trace().records().iter().rev();
+        let (put, _) = records.filter_map(wrote).find(|(_, written)| *written == revision)?;
+        world.kernel().trace().find(put)?;
         let request = |link: &&super::explain::CauseLink| link.kind == Some(FlightKind::Request);
         Some(self.causes(put).iter().rev().find(request).map_or(put, |link| link.id))
     }
@@ -134,11 +134,11 @@ impl Session {
     }
 }
 
-/// Whether a message puts this very value into etcd.
-fn puts(message: &Message, stored: &Arc<Object>) -> bool {
-    let Message::Etcd(EtcdMessage::Request { request, .. }) = message else { return false };
-    let EtcdRequest::Txn { success, .. } = &**request else { return false };
-    success.iter().any(|op| matches!(op, Op::Put { value, .. } if Arc::ptr_eq(value, stored)))
+/// Of etcd's answer to a transaction that wrote: the request it answers, and the revision of the write.
+fn wrote(record: &Record<Message>) -> Option<(EventId, u64)> {
+    let Record::Sent(envelope) = record else { return None };
+    let Message::Etcd(EtcdMessage::Response { revision, response, .. }) = &envelope.payload else { return None };
+    matches!(**response, EtcdResponse::Txn { succeeded: true, .. }).then_some((envelope.cause, *revision))
 }
 
 /// The namespace a message names by itself. `Some("")` is the whole cluster.
@@ -174,7 +174,7 @@ fn named<'a>(message: &'a Message, path: Option<&'a str>) -> Option<&'a str> {
             _ => None,
         },
         Message::Etcd(EtcdMessage::WatchEvents { events, .. }) => match events.as_slice() {
-            [event] => of_body_object(&event.kv.value),
+            [event] => of_key(&event.kv.key),
             _ => None,
         },
         _ => None,

@@ -137,7 +137,7 @@ impl World {
                 Some((revision, made)) if *revision == kv.mod_revision => made.clone(),
                 _ => {
                     changed = true;
-                    pod_view(&kv.value, kv.mod_revision, now)
+                    pod_view(&kv.value.object(), kv.mod_revision, now)
                 }
             };
             views.made.insert(kv.key.clone(), (kv.mod_revision, made));
@@ -162,8 +162,7 @@ impl World {
         self.etcd()
             .store()
             .iter_prefix("/registry/minions/")
-            .filter_map(|kv| kv.value.get::<Node>())
-            .map(|node| node_view(node, kernel, &used))
+            .filter_map(|kv| kv.value.object().get::<Node>().map(|node| node_view(node, kernel, &used)))
             .collect()
     }
 

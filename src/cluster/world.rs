@@ -141,7 +141,7 @@ impl World {
     /// The objects of a kind as stored, by key, each with its resource version.
     pub fn objects(&self, kind: Kind) -> Vec<Arc<Object>> {
         let prefix = format!("/registry/{}/", kind.info().etcd_prefix);
-        self.etcd().store().iter_prefix(&prefix).map(with_revision).collect()
+        self.etcd().store().iter_prefix(&prefix).map(|kv| kv.value.object()).collect()
     }
 
     /// Lets `act` see what is stored under a kind, by key, as it lies in etcd: `objects` without a copy of each.
@@ -152,7 +152,7 @@ impl World {
 
     /// The object stored under a key.
     pub fn object(&self, kind: Kind, key: &ObjectKey) -> Option<Arc<Object>> {
-        self.etcd().store().get(&kind.info().etcd_key(&key.namespace, &key.name)).map(with_revision)
+        self.etcd().store().get(&kind.info().etcd_key(&key.namespace, &key.name)).map(|kv| kv.value.object())
     }
 
     /// What came of a kubectl line.
@@ -250,12 +250,6 @@ impl World {
     pub(super) fn applied_id(&mut self, id: EventId) {
         self.last_applied.id = id;
     }
-}
-
-pub(super) fn with_revision(kv: &KeyValue) -> Arc<Object> {
-    let mut object = (*kv.value).clone();
-    object.meta_mut().resource_version = Some(kv.mod_revision.to_string());
-    Arc::new(object)
 }
 
 /// Another machine of the control plane: a controller manager and a scheduler that stand by.

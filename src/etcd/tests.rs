@@ -6,6 +6,7 @@ use crate::api::etcd::{Compare, EtcdError, EtcdMessage, EtcdRequest, EtcdRespons
 use crate::api::{Kind, Message, Object, roles};
 use crate::sim::{Ctx, Envelope, Kernel, KernelConfig, Process, ProcessId, Random, SimTime};
 
+use super::store::RECENT;
 use super::{Etcd, Store, prefix_end};
 
 fn object(name: &str) -> Arc<Object> {
@@ -31,7 +32,8 @@ fn show(store: &Store, revision: u64) -> String {
         Err(error) => format!("{error:?}"),
         Ok(ranged) => {
             let keys = ranged.kvs.iter();
-            let keys = keys.map(|kv| format!("{}={}@{}/{}", kv.key, kv.value.name(), kv.mod_revision, kv.version));
+            let keys =
+                keys.map(|kv| format!("{}={}@{}/{}", kv.key, kv.value.object().name(), kv.mod_revision, kv.version));
             keys.collect::<Vec<_>>().join(" ")
         }
     }
@@ -136,7 +138,11 @@ fn a_naive_model_agrees() {
         assert_eq!(store.revision() as usize, model.len() - 1, "step {step}");
         let revision = 1 + random.below(store.revision());
         let seen = store.range(&all(revision)).map(|ranged| {
-            ranged.kvs.iter().map(|kv| (kv.key.to_string(), kv.value.name().to_owned())).collect::<BTreeMap<_, _>>()
+            ranged
+                .kvs
+                .iter()
+                .map(|kv| (kv.key.to_string(), kv.value.object().name().to_owned()))
+                .collect::<BTreeMap<_, _>>()
         });
         if revision < compacted {
             assert_eq!(seen, Err(EtcdError::Compacted { compact_revision: compacted }), "step {step}");
@@ -170,7 +176,12 @@ impl Process<Message> for Client {
             },
             EtcdMessage::WatchEvents { revision, events, .. } => {
                 let events = events.iter().map(|event| {
-                    format!("{}{}={}", if event.deleted { "-" } else { "+" }, event.kv.key, event.kv.value.name())
+                    format!(
+                        "{}{}={}",
+                        if event.deleted { "-" } else { "+" },
+                        event.kv.key,
+                        event.kv.value.object().name()
+                    )
                 });
                 format!("events {} @{revision}", events.collect::<Vec<_>>().join(" "))
             }
@@ -283,4 +294,49 @@ fn a_lease_takes_its_keys_along_unless_kept_alive() {
     assert_eq!(world.listen(10), ["events -/a=one @3"]);
     assert_eq!(world.write(leased), ["Failed(LeaseNotFound) @3"]);
     assert!(world.kernel.now() > SimTime::from_secs(20));
+}
+
+fn event(name: &str, about: &str) -> Op {
+    let value =
+        serde_json::json!({"metadata": {"name": name}, "involvedObject": {"name": about}, "message": "Killing"});
+    let event = Object::from_value(Kind::Event, &value, &mut |_| {}).expect("an Event with a name is one");
+    Op::Put { key: Arc::from(format!("/events/{name}")), value: Arc::new(event), lease: 0 }
+}
+
+#[test]
+fn what_only_an_old_history_holds_is_packed_for_all_who_share_it() {
+    let mut store = Store::new();
+    for value in ["one", "two"] {
+        store.apply(&[put("/a", value)]).expect("a put cannot fail");
+    }
+    for (name, about) in [("web.1", "web"), ("by-hand", "web")] {
+        store.apply(&[event(name, about)]).expect("a put cannot fail");
+    }
+    let earlier = store.clone();
+    let packed = |store: &Store, revision, key| store.change(revision, key).map(|change| change.kv.value.is_packed());
+    for _ in 0..RECENT - 2 {
+        assert_eq!(packed(&store, 2, "/a"), Some(false));
+        store.apply(&[put("/b", "b")]).expect("a put cannot fail");
+    }
+    assert_eq!(packed(&store, 2, "/a"), Some(true), "what the change of {RECENT} revisions ago replaced");
+    for _ in 0..2 {
+        store.apply(&[put("/b", "b")]).expect("a put cannot fail");
+    }
+    assert_eq!(packed(&store, 3, "/a"), Some(false), "it is the newest");
+    assert_eq!(packed(&store, 4, "/events/web.1"), Some(true));
+    assert_eq!(packed(&store, 5, "/events/by-hand"), Some(false), "its key does not say what it is about");
+    assert_eq!(packed(&earlier, 2, "/a"), Some(true), "a checkpoint shares it");
+    check(&store, 2, "/a=one@2/1");
+    let old = store.change(2, "/a").expect("it is in the log").kv.value.object();
+    assert_eq!((old.name(), old.resource_version()), ("one", 2));
+}
+
+#[test]
+fn an_event_whose_change_is_compacted_is_packed_in_time() {
+    let mut store = Store::new();
+    store.apply(&[event("web.1", "web")]).expect("a put cannot fail");
+    store.apply(&[put("/a", "one")]).expect("a put cannot fail");
+    store.compact(3).expect("3 is the newest revision");
+    assert!(store.get("/events/web.1").expect("it is stored").value.is_packed());
+    assert!(!store.get("/a").expect("it is stored").value.is_packed());
 }

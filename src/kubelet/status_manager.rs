@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::api::http::content_type;
 use crate::api::{Kind, Message, Object, Request, Response, patch};
 use crate::client::Outcome;
-use crate::sim::Ctx;
+use crate::sim::{Ctx, TraceHash};
 
 use super::pod;
 use super::pod_workers::Stage;
@@ -24,8 +24,8 @@ pub struct StatusState {
     sending: bool,
     /// It changed meanwhile, or the report failed.
     dirty: bool,
-    /// The last report: one that changes nothing is not sent again.
-    last: Option<Arc<Value>>,
+    /// The digest of the last report: one that changes nothing is not sent again.
+    last: Option<u64>,
     /// The last deletion was asked for.
     pub deleting: bool,
 }
@@ -107,10 +107,11 @@ impl Kubelet {
         let old = pod::pod(&worker.pod).status.as_ref().unwrap_or(&none);
         let new = super::status::generate(worker, &host_ip, now);
         let Some(patch) = status_patch(uid, old, &new) else { return };
-        if worker.status.last.as_deref() == Some(&patch) {
+        let digest = Some(TraceHash::of(&patch.to_string()));
+        if worker.status.last == digest {
             return;
         }
-        worker.status.last = Some(Arc::new(patch.clone()));
+        worker.status.last = digest;
         worker.status.sending = true;
         let key = worker.key.clone();
         let request = Request::patch(

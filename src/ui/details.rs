@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Event;
+
 use crate::api::decode::yaml_writer;
+use crate::api::etcd::KeyValue;
+use crate::api::stored::Stored;
 use crate::api::{Kind, Object, ObjectKey};
 use crate::cluster::{BodyView, CauseLink, FlightKind, MessageView};
 use crate::sim::EventId;
@@ -153,7 +157,7 @@ fn node(engine: &mut Engine, name: &Arc<str>) -> Option<Detail> {
     let stored = engine.session.object(Kind::Node, &ObjectKey::new("", name));
     let object = stored.map(|object| object_details::marked(engine, &object));
     let pods = engine.things.pods.iter().filter(|pod| pod.node == *name).cloned().collect();
-    let events = events(engine, |kind, object, _| kind == "Node" && object == &**name).0;
+    let events = events(engine, Some(&About { kind: "Node", name, namespace: None })).0;
     let frozen = engine.things.components.iter().any(|part| part.node == *name && part.frozen);
     Some(Detail::Node(Box::new(NodeDetail { view, object, frozen, pods, events })))
 }
@@ -162,10 +166,8 @@ fn pod(engine: &mut Engine, uid: &Arc<str>) -> Option<Detail> {
     let view = engine.things.pod(uid)?.clone();
     let stored = engine.session.object(Kind::Pod, &ObjectKey::new(&view.namespace, &view.name));
     let etcd_key = Kind::Pod.info().etcd_key(&view.namespace, &view.name);
-    let events = events(engine, |kind, object, namespace| {
-        kind == "Pod" && object == &*view.name && namespace == &*view.namespace
-    })
-    .0;
+    let about = About { kind: "Pod", name: &view.name, namespace: Some(&view.namespace) };
+    let events = events(engine, Some(&about)).0;
     let decision = decision::of_pod(&engine.session, uid);
     let name = view.name.clone();
     let recent = recent(engine, RECENT_MAX, move |message| {
@@ -215,28 +217,52 @@ pub fn lists(engine: &mut Engine) -> Lists {
         .take(ROWS_MAX)
         .filter_map(|message| Some(Row { link: link_of(engine, message.id)?, arrived: message.arrives <= now }))
         .collect();
-    let (events, events_total) = events(engine, |_, _, _| true);
+    let (events, events_total) = events(engine, None);
     Lists { messages, messages_total, messages_filtered, events, events_total }
 }
 
-/// The cluster's events about what `wanted` (kind, name, namespace) takes, newest first, and their number.
-pub fn events(engine: &Engine, wanted: impl Fn(&str, &str, &str) -> bool) -> (Vec<EventRow>, usize) {
-    let mut found: Vec<(u64, Arc<Object>)> = Vec::new();
-    engine.session.world().each_stored(Kind::Event, &mut |kv| {
-        let event: Option<&k8s_openapi::api::core::v1::Event> = kv.value.get();
-        let about = event.map(|event| &event.involved_object);
-        let Some((kind, name)) = about.and_then(|about| about.kind.as_deref().zip(about.name.as_deref())) else {
-            return;
+/// What Events are about.
+pub struct About<'a> {
+    pub kind: &'a str,
+    pub name: &'a str,
+    /// `None` for any: an Event about a node is in `default`.
+    pub namespace: Option<&'a str>,
+}
+
+impl About<'_> {
+    fn takes(&self, stored: &KeyValue) -> bool {
+        // What is packed is named after what it is about: the others need not be read.
+        let named = |key: &str| {
+            let own = key.rsplit('/').next().unwrap_or_default();
+            own.strip_prefix(self.name).is_some_and(|rest| rest.starts_with('.'))
         };
-        let namespace = about.and_then(|about| about.namespace.as_deref()).unwrap_or_default();
-        if wanted(kind, name, namespace) {
+        if stored.value.is_packed() && !named(&stored.key) {
+            return false;
+        }
+        let object = stored.value.object();
+        object.get::<Event>().map(|event| &event.involved_object).is_some_and(|about| {
+            about.kind.as_deref() == Some(self.kind)
+                && about.name.as_deref() == Some(self.name)
+                && self.namespace.is_none_or(|own| about.namespace.as_deref().unwrap_or_default() == own)
+        })
+    }
+}
+
+/// The cluster's events about something, or all, newest first, and their number.
+pub fn events(engine: &Engine, about: Option<&About<'_>>) -> (Vec<EventRow>, usize) {
+    let mut found: Vec<(u64, Stored)> = Vec::new();
+    engine.session.world().each_stored(Kind::Event, &mut |kv| {
+        if about.is_none_or(|about| about.takes(kv)) {
             found.push((kv.mod_revision, kv.value.clone()));
         }
     });
     found.order_by_key(|(revision, _)| std::cmp::Reverse(*revision));
     let total = found.len();
-    let rows = found.iter().take(ROWS_MAX).filter_map(|(_, object)| Some(event_row(object.get()?, object.key())));
-    (rows.collect(), total)
+    let row = |stored: &Stored| {
+        let object = stored.object();
+        Some(event_row(object.get()?, object.key()))
+    };
+    (found.iter().take(ROWS_MAX).filter_map(|(_, stored)| row(stored)).collect(), total)
 }
 
 /// A row of the events.

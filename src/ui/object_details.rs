@@ -7,7 +7,7 @@ use crate::cluster::{Before, BodyView, CauseLink, FlightKind, MessageView};
 use crate::sim::{EventId, Record};
 
 use super::changes::Marked;
-use super::details::{RECENT_MAX, event_row, events, link_of, recent};
+use super::details::{About, RECENT_MAX, event_row, events, link_of, recent};
 use super::engine::Engine;
 use super::screen::{ActDetail, Detail, EventDetail, MusterDetail, ObjectDetail, Selection};
 
@@ -23,9 +23,8 @@ pub fn object(engine: &mut Engine, kind: Kind, key: &ObjectKey) -> Option<Detail
     let written = writer(engine, &etcd_key, revision);
     let owners = owners(engine, &stored);
     let owned = owned(engine, stored.uid());
-    let rows = events(engine, |about, name, namespace| {
-        about == info.kind && *name == *key.name && (namespace == &*key.namespace || !info.namespaced())
-    });
+    let namespace = info.namespaced().then_some(&*key.namespace);
+    let rows = events(engine, Some(&About { kind: info.kind, name: &key.name, namespace }));
     let ending = format!("/{}/{}", info.plural, key.name);
     let (own_key, namespace) = (etcd_key.clone(), key.namespace.to_string());
     let recent = recent(engine, RECENT_MAX, move |message| {
@@ -161,8 +160,9 @@ fn owned(engine: &Engine, uid: &str) -> Vec<(String, Selection)> {
     for info in KINDS.iter().filter(|info| info.stored_as == info.id && info.id != Kind::Event) {
         let mut own: Vec<ObjectKey> = Vec::new();
         engine.session.world().each_stored(info.id, &mut |kv| {
-            if own.len() < OWNED_MAX && owns(&kv.value, uid) {
-                own.push(kv.value.key());
+            let object = kv.value.object();
+            if own.len() < OWNED_MAX && owns(&object, uid) {
+                own.push(object.key());
             }
         });
         out.extend(own.iter().map(|key| (format!("{} {}", info.kind, key.name), engine.any_object(info.id, key))));

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kubarium::api::etcd::{EtcdEvent, KeyValue};
 use kubarium::api::quantity::Quantity;
 use kubarium::api::resources::pod_requests;
+use kubarium::api::stored::{Frame, Stored};
 use kubarium::api::{Kind, Object};
 use kubarium::cluster::World;
 use kubarium::cri::Runtime;
@@ -46,6 +47,8 @@ pub struct Invariants {
     /// A write may arrive after its sender was succeeded: Jobs are not counted any more.
     pub late_writes: bool,
     now_secs: u64,
+    /// What stored objects are packed against.
+    frame: Frame,
 }
 
 /// How long a controller's picture of the cluster may be old: a connection that is cut ends after 45 s.
@@ -94,10 +97,11 @@ impl Invariants {
             self.versions.remove(&key);
             self.attached.remove(&key);
             self.budgets.remove(&key);
-            if let Object::Node(_) = &*event.kv.value {
-                self.allocatable.remove(event.kv.value.name());
+            let object = event.kv.value.object();
+            if let Object::Node(_) = &*object {
+                self.allocatable.remove(object.name());
             }
-            if let Object::Pod(pod) = &*event.kv.value {
+            if let Object::Pod(pod) = &*object {
                 self.owned(&key, pod, true);
             }
             return;
@@ -109,14 +113,18 @@ impl Invariants {
     }
 
     fn stored(&mut self, kv: &KeyValue) {
-        match &*kv.value {
+        let object = kv.value.object();
+        let packed = Stored::new(&object, kv.mod_revision);
+        packed.pack(&mut self.frame);
+        assert_eq!(packed.object(), object, "{} is not what it was when it is unpacked", kv.key);
+        match &*object {
             Object::Pod(pod) => {
                 self.pod(kv, pod);
                 self.owned(&kv.key, pod, false);
             }
             Object::Job(job) => self.job(&kv.key, job),
             Object::Node(node) => {
-                self.allocatable.insert(kv.value.name().to_owned(), node_has(node));
+                self.allocatable.insert(object.name().to_owned(), node_has(node));
             }
             Object::PodDisruptionBudget(budget) => {
                 let status = budget.status.clone().unwrap_or_default();
@@ -162,11 +170,12 @@ impl Invariants {
 
     /// Claims and volumes are bound once.
     fn give(&mut self, kv: &KeyValue, to: String) {
-        match self.given.get(kv.value.uid()) {
+        let object = kv.value.object();
+        match self.given.get(object.uid()) {
             Some(first) => assert_eq!(*first, to, "{} was bound twice", kv.key),
             None if to.is_empty() => {}
             None => {
-                self.given.insert(kv.value.uid().to_owned(), to);
+                self.given.insert(object.uid().to_owned(), to);
             }
         }
     }
@@ -174,7 +183,8 @@ impl Invariants {
     fn pod(&mut self, kv: &KeyValue, pod: &Pod) {
         let key = kv.key.to_string();
         let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
-        let uid = kv.value.uid();
+        let object = kv.value.object();
+        let uid = object.uid();
         match self.bound.get(uid) {
             Some(first) => assert_eq!(*first, node, "{key} was bound twice"),
             None if node.is_empty() => {}

@@ -3,6 +3,7 @@
 //! Mirrors plugin/pkg/admission/limitranger. Leaves out: the live look-up for what the cache has not seen yet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Container, LimitRange, LimitRangeItem, Pod};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
@@ -25,7 +26,7 @@ type List = Option<BTreeMap<String, Text>>;
 pub(super) fn create(cache: &WatchCache, object: &mut Object) {
     let ranges = ranges_of(cache, object.namespace());
     if let Object::Pod(pod) = object {
-        ranges.into_iter().for_each(|range| fill_in(pod, range));
+        ranges.into_iter().for_each(|range| fill_in(pod, range.expect()));
     }
 }
 
@@ -33,7 +34,7 @@ pub(super) fn create(cache: &WatchCache, object: &mut Object) {
 pub(super) fn validate(cache: &WatchCache, object: &Object) -> Result<(), Status> {
     let info = object.info();
     for range in ranges_of(cache, object.namespace()) {
-        let mut findings = findings(object, range);
+        let mut findings = findings(object, range.expect());
         // `utilerrors.NewAggregate` says each thing once.
         let mut seen = BTreeSet::new();
         findings.retain(|finding| seen.insert(finding.clone()));
@@ -47,9 +48,10 @@ pub(super) fn validate(cache: &WatchCache, object: &Object) -> Result<(), Status
     Ok(())
 }
 
-fn ranges_of<'a>(cache: &'a WatchCache, namespace: &str) -> Vec<&'a LimitRange> {
+/// Objects, each a LimitRange.
+fn ranges_of(cache: &WatchCache, namespace: &str) -> Vec<Arc<Object>> {
     let prefix = Kind::LimitRange.info().etcd_key(namespace, "");
-    cache.objects(Kind::LimitRange, &prefix, &prefix).filter_map(|(_, object)| object.get()).collect()
+    cache.objects(Kind::LimitRange, &prefix, &prefix).map(|(_, stored)| stored.object()).collect()
 }
 
 fn items(range: &LimitRange) -> &[LimitRangeItem] {

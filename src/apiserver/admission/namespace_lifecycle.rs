@@ -20,7 +20,8 @@ pub(super) fn create(cache: &WatchCache, object: &Object) -> Result<(), Status> 
         return Ok(());
     }
     let name = object.namespace();
-    let Some(Object::Namespace(namespace)) = cache.find(Kind::Namespace, "", name).map(|found| &**found) else {
+    let found = cache.find(Kind::Namespace, "", name);
+    let Some(Object::Namespace(namespace)) = found.as_deref() else {
         return Err(Status::not_found(Kind::Namespace.info(), name));
     };
     if namespace.status.as_ref().and_then(|status| status.phase.as_deref()) != Some("Terminating") {

@@ -2,6 +2,8 @@
 //!
 //! Mirrors plugin/pkg/admission/priority.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 
 use crate::api::{Kind, Object, Status};
@@ -20,10 +22,11 @@ pub(super) fn update(object: &mut Object, old: &Object) {
 }
 
 /// `getDefaultPriorityClass`: of several, the one of the lowest value.
-fn default_class(cache: &WatchCache) -> Option<&PriorityClass> {
+fn default_class(cache: &WatchCache) -> Option<Arc<Object>> {
     let prefix = Kind::PriorityClass.info().etcd_key("", "");
-    let all = cache.objects(Kind::PriorityClass, &prefix, &prefix).filter_map(|(_, object)| object.get());
-    all.filter(|class: &&PriorityClass| class.global_default == Some(true)).min_by_key(|class| class.value)
+    let all = cache.objects(Kind::PriorityClass, &prefix, &prefix).map(|(_, stored)| stored.object());
+    let class = |object: &Arc<Object>| object.expect::<PriorityClass>().clone();
+    all.filter(|object| class(object).global_default == Some(true)).min_by_key(|object| class(object).value)
 }
 
 /// Gives a pod the priority and the preemption policy of its class.
@@ -34,11 +37,12 @@ pub(super) fn create(cache: &WatchCache, object: &mut Object) -> Result<(), Stat
     let named = spec.priority_class_name.as_deref().filter(|name| !name.is_empty());
     let class = match named {
         None => default_class(cache),
-        Some(name) => match cache.find(Kind::PriorityClass, "", name).and_then(|found| found.get()) {
+        Some(name) => match cache.find(Kind::PriorityClass, "", name) {
             None => return Err(forbidden(info, object, &format!("no PriorityClass with name {name} was found"))),
             found => found,
         },
     };
+    let class = class.as_deref().map(Object::expect::<PriorityClass>);
     let priority = class.and_then(|class| class.value).unwrap_or(0);
     let policy = class.map_or(Some("PreemptLowerPriority"), |class| class.preemption_policy.as_deref());
     let tail = "from the given PriorityClass name";
@@ -71,7 +75,7 @@ pub(super) fn create(cache: &WatchCache, object: &mut Object) -> Result<(), Stat
 /// `validatePriorityClass`: one class at most is the default.
 pub(super) fn validate(cache: &WatchCache, object: &Object, creates: bool) -> Result<(), Status> {
     let Object::PriorityClass(class) = object else { return Ok(()) };
-    let default = default_class(cache).and_then(|class| class.metadata.name.as_deref());
+    let default = default_class(cache).map(|class| class.name().to_owned());
     let Some(default) = default.filter(|_| class.global_default == Some(true)) else { return Ok(()) };
     if !creates && default == object.name() {
         return Ok(());

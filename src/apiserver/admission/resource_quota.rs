@@ -29,7 +29,8 @@ pub(in super::super) fn concerned(
     }
     let prefix = Kind::ResourceQuota.info().etcd_key(object.namespace(), "");
     let mut names = Vec::new();
-    for (_, found) in cache.objects(Kind::ResourceQuota, &prefix, &prefix) {
+    for (_, stored) in cache.objects(Kind::ResourceQuota, &prefix, &prefix) {
+        let found = stored.object();
         let charged = quota::check(found.expect(), object, old, unix_micros);
         if charged.map_err(|why| forbidden(info, object, &why))?.is_some() {
             names.push(Arc::from(found.name()));

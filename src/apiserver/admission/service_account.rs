@@ -46,9 +46,8 @@ pub(super) fn create(
     let namespace = object.namespace();
     let name = pod.spec.as_ref().and_then(|spec| spec.service_account_name.clone());
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT.to_owned());
-    let Some(Object::ServiceAccount(account)) =
-        cache.find(Kind::ServiceAccount, namespace, &name).map(|found| &**found)
-    else {
+    let found = cache.find(Kind::ServiceAccount, namespace, &name);
+    let Some(Object::ServiceAccount(account)) = found.as_deref() else {
         if name == DEFAULT && attempts < DEFAULT_ATTEMPTS_MAX {
             return Err(Denied::Later(Duration::from_millis(RETRY_MS + random.below(RETRY_MS))));
         }

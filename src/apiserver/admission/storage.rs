@@ -4,6 +4,8 @@
 //! Mirrors plugin/pkg/admission/storage: storageclass/setdefault, storageobjectinuseprotection and
 //! persistentvolume/resize. Leaves out: which plugins can resize (all that are here can).
 
+use std::sync::Arc;
+
 use k8s_openapi::api::storage::v1::StorageClass;
 
 use crate::api::printers::persistentvolumeclaim::storage_class;
@@ -43,7 +45,8 @@ pub(super) fn default_class(cache: &WatchCache, object: &mut Object) {
         return;
     }
     let all = cache.objects(Kind::StorageClass, "/registry/storageclasses/", "");
-    let mut classes: Vec<&StorageClass> = all.filter_map(|(_, object)| object.get::<StorageClass>()).collect();
+    let all: Vec<Arc<Object>> = all.map(|(_, stored)| stored.object()).collect();
+    let mut classes: Vec<&StorageClass> = all.iter().filter_map(|object| object.get()).collect();
     classes.retain(|class| is_default_class(class));
     let made = |class: &StorageClass| class.metadata.creation_timestamp.as_ref().map_or(0, unix_micros);
     classes.order_by(|a, b| made(b).cmp(&made(a)).then_with(|| a.metadata.name.cmp(&b.metadata.name)));
@@ -65,7 +68,8 @@ pub(super) fn resize(cache: &WatchCache, object: &Object, old: &Object) -> Resul
         return refuse("Only bound persistent volume claims can be expanded");
     }
     let (class, before) = (storage_class(new), storage_class(old));
-    let found = cache.find(Kind::StorageClass, "", class).and_then(|found| found.get::<StorageClass>());
+    let found = cache.find(Kind::StorageClass, "", class);
+    let found = found.as_deref().and_then(|found| found.get::<StorageClass>());
     let grows =
         !class.is_empty() && class == before && found.is_some_and(|own| own.allow_volume_expansion == Some(true));
     if grows {

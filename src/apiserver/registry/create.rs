@@ -247,7 +247,7 @@ impl ApiServer {
     /// What was written at `revision`: the cache's own copy where it has it already.
     pub(super) fn written(&self, resource: &Resource, object: &Object, revision: u64) -> Arc<Object> {
         match self.cache.get(resource.info().stored_as, &resource.key()) {
-            Some(cached) if cached.resource_version() == revision => cached.clone(),
+            Some(cached) if cached.resource_version() == revision => cached,
             _ => stamp(object, revision),
         }
     }

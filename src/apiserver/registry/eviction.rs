@@ -207,10 +207,10 @@ impl ApiServer {
     }
 
     /// `getPodDisruptionBudgets`.
-    fn budgets_of(&self, pod: &Object) -> Vec<&PodDisruptionBudget> {
+    fn budgets_of(&self, pod: &Object) -> Vec<PodDisruptionBudget> {
         let prefix = Kind::PodDisruptionBudget.info().etcd_key(pod.namespace(), "");
         let all = self.cache.objects(Kind::PodDisruptionBudget, &prefix, &prefix);
-        let budgets = all.filter_map(|(_, object)| object.get::<PodDisruptionBudget>());
+        let budgets = all.filter_map(|(_, object)| object.object().get::<PodDisruptionBudget>().cloned());
         budgets.filter(|budget| disruption::guards(budget, pod.meta().labels.as_ref())).collect()
     }
 }

@@ -38,7 +38,7 @@ impl ApiServer {
     /// Asks the kubelet for a container's log.
     pub(super) fn log(&mut self, ctx: &mut Ctx<'_, Message>, mut call: Call, resource: Resource) {
         call.stage(ctx, Stage::Registry);
-        let pod = self.cache.get(Kind::Pod, &resource.key()).cloned();
+        let pod = self.cache.get(Kind::Pod, &resource.key());
         let Some(Object::Pod(pod)) = pod.as_deref() else {
             let status = Status::not_found(Kind::Pod.info(), &resource.name);
             return self.respond(ctx, call, Err(status));
@@ -147,7 +147,7 @@ impl ApiServer {
     fn unreachable(&self, ctx: &Ctx<'_, Message>, call: &Call, kubelet: ProcessId) -> Status {
         let name = ctx.name_of(kubelet);
         let node = name.strip_prefix("kubelet/").unwrap_or(&name);
-        let address = match self.cache.find(Kind::Node, "", node).map(|node| &**node) {
+        let address = match self.cache.find(Kind::Node, "", node).as_deref() {
             Some(Object::Node(node)) => {
                 let addresses = node.status.as_ref().and_then(|status| status.addresses.as_ref());
                 let internal = addresses.into_iter().flatten().find(|address| address.type_ == "InternalIP");

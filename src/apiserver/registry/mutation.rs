@@ -96,7 +96,7 @@ impl ApiServer {
     pub(super) fn mutate(&mut self, ctx: &mut Ctx<'_, Message>, mut call: Call, mutation: Mutation) {
         call.stage(ctx, Stage::Registry);
         let key = mutation.resource.key();
-        match self.cache.get(mutation.resource.info().stored_as, &key).cloned() {
+        match self.cache.get(mutation.resource.info().stored_as, &key) {
             Some(current) => self.attempt(ctx, call, mutation, current, false),
             None => self.reread(ctx, call, mutation),
         }
@@ -274,7 +274,7 @@ impl ApiServer {
             },
             EtcdResponse::Txn { responses, .. } => {
                 let current = match responses.first() {
-                    Some(OpResponse::Range { kvs, .. }) => kvs.first().map(|kv| self.stamped(kv)),
+                    Some(OpResponse::Range { kvs, .. }) => kvs.first().map(|kv| kv.value.object()),
                     _ => None,
                 };
                 self.attempt_live(ctx, call, mutation, current);

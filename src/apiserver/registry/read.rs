@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use crate::api::etcd::{EtcdRequest, EtcdResponse, KeyValue, RangeRequest};
 use crate::api::http::List;
 use crate::api::selectors::{FieldSelector, LabelSelector};
+use crate::api::stored::Stored;
 use crate::api::{Body, Kind, Message, Object, Reason, Status};
 use crate::sim::Ctx;
 
@@ -66,8 +67,7 @@ impl ApiServer {
 
     /// The answer to a get.
     pub(in super::super) fn got(&self, resource: &Resource, found: Option<&KeyValue>) -> Result<(u16, Body), Status> {
-        let object = found.map(|kv| self.stamped(kv));
-        answer(resource, object.as_ref())
+        answer(resource, found.map(|kv| kv.value.object()).as_ref())
     }
 
     /// A list or a watch: by the revision it asks for.
@@ -92,7 +92,7 @@ impl ApiServer {
         match read {
             Read::Get { resource } => {
                 call.stage(ctx, Stage::WatchCache);
-                let object = self.cache.get(resource.info().stored_as, &resource.key()).cloned();
+                let object = self.cache.get(resource.info().stored_as, &resource.key());
                 let result = answer(&resource, object.as_ref());
                 self.respond(ctx, call, result);
             }
@@ -168,7 +168,7 @@ impl ApiServer {
         let Read::List { resource, options } = read else { unreachable!("only lists ask for older revisions") };
         let result = match response {
             EtcdResponse::Range { kvs, .. } => {
-                let objects = kvs.iter().map(|kv| (kv.key.clone(), self.stamped(kv))).collect();
+                let objects = kvs.iter().map(|kv| (kv.key.clone(), kv.value.clone())).collect();
                 Ok((200, Body::List(Arc::new(page_of(&resource, &options, &objects, revision)))))
             }
             response if compacted(response) && options.token.is_some() => {
@@ -199,11 +199,11 @@ impl ApiServer {
             && (!namespace.is_empty() || !kind.info().namespaced())
         {
             let one = self.cache.find(stored, namespace, name).filter(|object| matches(object));
-            return one.map(|object| convert::served(kind, object)).into_iter().collect();
+            return one.map(|object| convert::served(kind, &object)).into_iter().collect();
         }
         let prefix = prefix(kind, namespace);
-        let all = self.cache.objects(stored, &prefix, &prefix).map(|(_, object)| object);
-        all.filter(|object| matches(object)).map(|object| convert::served(kind, object)).collect()
+        let all = self.cache.objects(stored, &prefix, &prefix).map(|(_, stored)| stored.object());
+        all.filter(matches).map(|object| convert::served(kind, &object)).collect()
     }
 }
 
@@ -225,7 +225,7 @@ fn start_key(prefix: &str, options: &ListOptions) -> String {
     format!("{prefix}{}", options.token.as_ref().map_or("", |token| &token.start))
 }
 
-fn page_of(resource: &Resource, options: &ListOptions, objects: &OrdMap<Arc<str>, Arc<Object>>, revision: u64) -> List {
+fn page_of(resource: &Resource, options: &ListOptions, objects: &OrdMap<Arc<str>, Stored>, revision: u64) -> List {
     let prefix = prefix(resource.kind, &resource.namespace);
     let start = start_key(&prefix, options);
     let from = objects.range::<_, str>((std::ops::Bound::Included(&*start), std::ops::Bound::Unbounded));
@@ -236,7 +236,7 @@ fn page_of(resource: &Resource, options: &ListOptions, objects: &OrdMap<Arc<str>
 fn page<'a>(
     resource: &Resource,
     options: &ListOptions,
-    objects: impl Iterator<Item = (&'a Arc<str>, &'a Arc<Object>)>,
+    objects: impl Iterator<Item = (&'a Arc<str>, &'a Stored)>,
     revision: u64,
 ) -> List {
     let everything = options.labels.is_everything() && options.fields.is_everything();
@@ -244,7 +244,7 @@ fn page<'a>(
     let mut list = list_of(resource.kind, revision, Vec::new());
     let mut last: &str = "";
     let mut remaining = 0;
-    for (key, object) in objects {
+    for (key, stored) in objects {
         if list.items.len() == limit {
             remaining += 1;
             if everything {
@@ -253,7 +253,7 @@ fn page<'a>(
             break;
         }
         last = key;
-        let object = convert::served(resource.kind, object);
+        let object = convert::served(resource.kind, &stored.object());
         if options.labels.matches_object(&object) && options.fields.matches(&object) {
             list.items.push(object);
         }

@@ -93,11 +93,12 @@ impl ApiServer {
     fn taken(&self, name: &str, namespace: &str) -> Taken {
         let mut taken = Taken { ips: self.allocations.ips.clone(), ports: self.allocations.ports.clone() };
         let prefix = format!("/registry/{}/", Kind::Service.info().etcd_prefix);
-        for (_, object) in self.cache.objects(Kind::Service, &prefix, &prefix) {
+        for (_, stored) in self.cache.objects(Kind::Service, &prefix, &prefix) {
+            let object = stored.object();
             if object.name() == name && object.namespace() == namespace {
                 continue;
             }
-            if let Some(spec) = spec(object) {
+            if let Some(spec) = spec(&object) {
                 taken.ips.extend(spec.cluster_ips.iter().flatten().cloned());
                 taken.ports.extend(ports_of(spec));
             }

@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use serde_json::json;
 
-use crate::api::{Kind, Object};
+use crate::api::etcd::{EtcdMessage, EtcdRequest, Op};
+use crate::api::{Kind, Message};
 use crate::sim::Record;
 
 use super::World;
@@ -94,14 +97,23 @@ fn discovery_names_everything() {
 }
 
 #[test]
-fn what_is_stored_has_no_version_of_its_own() {
+fn etcd_is_given_no_version_and_shares_what_it_makes_of_it() {
     let mut world = World::new();
     world.post(CONFIG_MAPS, config_map("a", "one"));
     let etcd: &crate::etcd::Etcd = world.kernel.inspect(world.etcd).expect("etcd is an Etcd");
     let kv = etcd.store().get("/registry/configmaps/default/a").expect("it is stored");
     assert_eq!(kv.value.kind(), Kind::ConfigMap);
-    assert_eq!(kv.value.resource_version(), 0);
+    let put = world.kernel.trace().records().iter().find_map(|record| {
+        let Record::Sent(envelope) = record else { return None };
+        let Message::Etcd(EtcdMessage::Request { request, .. }) = &envelope.payload else { return None };
+        let EtcdRequest::Txn { success, .. } = &**request else { return None };
+        match success.first() {
+            Some(Op::Put { key, value, .. }) if *key == kv.key => Some(value.clone()),
+            _ => None,
+        }
+    });
+    assert_eq!(put.expect("it was put").meta().resource_version, None);
     let cached = world.server().cache().find(Kind::ConfigMap, "default", "a").expect("it is cached");
     assert_eq!(cached.resource_version(), kv.mod_revision);
-    assert!(matches!(**cached, Object::ConfigMap(_)));
+    assert!(Arc::ptr_eq(&cached, &kv.value.object()), "the cache has a copy of its own");
 }

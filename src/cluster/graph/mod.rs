@@ -166,19 +166,27 @@ pub fn is_system_namespace(namespace: &str) -> bool {
 /// The label of Endpoints that the controller keeps.
 const ENDPOINTS_MANAGED: &str = "endpoints.kubernetes.io/managed-by";
 
-/// Whether the cluster made the object for itself.
-fn is_system(kind: &str, object: &Object) -> bool {
-    is_system_namespace(object.namespace())
-        || object.name().starts_with("system:")
-        || match kind {
-            "APIService"
+/// Whether every object of a kind is the cluster's own.
+fn is_system_kind(kind: &str) -> bool {
+    matches!(
+        kind,
+        "APIService"
             | "CSIDriver"
             | "CSINode"
             | "Event"
             | "FlowSchema"
             | "Lease"
             | "Node"
-            | "PriorityLevelConfiguration" => true,
+            | "PriorityLevelConfiguration"
+    )
+}
+
+/// Whether the cluster made the object for itself.
+fn is_system(kind: &str, object: &Object) -> bool {
+    is_system_namespace(object.namespace())
+        || object.name().starts_with("system:")
+        || match kind {
+            _ if is_system_kind(kind) => true,
             "ConfigMap" => object.name() == "kube-root-ca.crt",
             // What the slices say already, for those who still read it.
             "Endpoints" if object.meta().labels.as_ref().is_some_and(|own| own.contains_key(ENDPOINTS_MANAGED)) => true,
@@ -218,25 +226,36 @@ impl GraphReader {
         for info in stored.filter(|info| !matches!(info.id, Kind::Binding)) {
             let prefix = format!("/registry/{}/", info.etcd_prefix);
             for kv in world.etcd().store().iter_prefix(&prefix).filter(|kv| kv.value.kind() == info.id) {
-                if !look.system && is_system(info.kind, &kv.value) {
+                // When a CronJob runs next changes without a write.
+                let same = |item: &&Arc<Item>| item.revision == kv.mod_revision && info.id != Kind::CronJob;
+                let known = earlier.get(&kv.key).filter(same);
+                let hides = !look.system && is_system_kind(info.kind);
+                let object = match known {
+                    Some(item) => item.object.clone(),
+                    // An old Event would have to be unpacked for nothing.
+                    None if hides => {
+                        hidden += 1;
+                        continue;
+                    }
+                    None => kv.value.object(),
+                };
+                if !look.system && is_system(info.kind, &object) {
                     hidden += 1;
                     continue;
                 }
-                if look.hidden.iter().any(|namespace| **namespace == *kv.value.namespace()) {
+                if look.hidden.iter().any(|namespace| **namespace == *object.namespace()) {
                     continue;
                 }
-                let item = match earlier.get(&kv.key) {
-                    // When a CronJob runs next changes without a write.
-                    Some(item) if item.revision == kv.mod_revision && info.id != Kind::CronJob => item.clone(),
-                    _ => Arc::new(Item {
-                        object: kv.value.clone(),
+                let item = known.cloned().unwrap_or_else(|| {
+                    Arc::new(Item {
                         key: kv.key.clone(),
                         created: kv.create_revision,
                         revision: kv.mod_revision,
-                        references: references(&kv.value),
-                        meter: meter(&kv.value, now),
-                    }),
-                };
+                        references: references(&object),
+                        meter: meter(&object, now),
+                        object,
+                    })
+                });
                 items.push(item);
             }
         }
@@ -471,7 +490,7 @@ impl<'a> Finder<'a> {
             return if same(&self.items[from + at].object) { Found::Item(from + at) } else { Found::Nowhere };
         }
         match self.world.etcd().store().get(&key) {
-            Some(kv) if same(&kv.value) => Found::Hidden,
+            Some(kv) if same(&kv.value.object()) => Found::Hidden,
             _ => Found::Nowhere,
         }
     }

@@ -195,13 +195,13 @@ fn key_inside(within: &Within<'_>, key: &Arc<str>, between: Option<(u64, u64)>) 
     });
     let text = |revision: u64| {
         let event = events.iter().find(|event| event.kv.mod_revision == revision);
-        event.filter(|event| !event.deleted).map(|event| yaml(&event.kv.value)).unwrap_or_default()
+        event.filter(|event| !event.deleted).map(|event| yaml(&event.kv.value.without_revision())).unwrap_or_default()
     };
     let difference = between.map(|(older, newer)| fold(diff(&text(older), &text(newer)))).unwrap_or_default();
     Some(KeyInside {
         key: key.clone(),
         facts,
-        value: now.map(|kv| yaml(&kv.value)).unwrap_or_default(),
+        value: now.map(|kv| yaml(&kv.value.without_revision())).unwrap_or_default(),
         versions,
         total: events.len(),
         between,

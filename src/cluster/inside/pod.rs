@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use serde_json::Value;
 
+use crate::api::Object;
 use crate::api::volumes::claim_name;
-use crate::api::{Kind, Object};
 use crate::cri::Runtime;
 
 use super::kubelet::{of_node, probes, workers};
@@ -17,11 +17,13 @@ const LINES_MAX: usize = 20;
 
 pub(super) fn inside(within: &Within<'_>, uid: &str) -> Option<Plain> {
     let mut pods = within.world.etcd().store().iter_prefix("/registry/pods/");
-    let kv = pods.find(|kv| kv.value.uid() == uid)?;
-    let object = within.world.object(Kind::Pod, &kv.value.key())?;
+    let (key, object) = pods.find_map(|kv| {
+        let object = kv.value.object();
+        (object.uid() == uid).then_some((&kv.key, object))
+    })?;
     let value = object.to_value();
     let (spec, status) = (&value["spec"], &value["status"]);
-    let mut sheets = vec![containers(spec, status), history(within, &kv.key), conditions(status)];
+    let mut sheets = vec![containers(spec, status), history(within, key), conditions(status)];
     let node = text(&spec["nodeName"]);
     if let Some(kubelet) = of_node(within, &node) {
         if let Some(report) = kubelet.worker_report(uid) {
@@ -132,7 +134,8 @@ fn history(within: &Within<'_>, key: &str) -> Sheet {
     let versions: Vec<_> = within.world.etcd().store().versions(key).take(VERSIONS_MAX).collect();
     let mut last: Vec<(String, String)> = Vec::new();
     for event in versions.into_iter().rev().filter(|event| !event.deleted) {
-        let Some(status) = event.kv.value.get::<Pod>().and_then(|pod| pod.status.as_ref()) else { continue };
+        let object = event.kv.value.object();
+        let Some(status) = object.get::<Pod>().and_then(|pod| pod.status.as_ref()) else { continue };
         let init = status.init_container_statuses.iter().flatten();
         for status in init.chain(status.container_statuses.iter().flatten()) {
             let (word, cells, bad) = moment(status);

@@ -76,8 +76,9 @@ fn last_plan(world: &World, controller: &str, key: &ObjectKey) -> String {
 fn controlled(world: &World, kind: Kind, owner: &Object) -> Vec<Arc<Object>> {
     let mut own = Vec::new();
     world.each_stored(kind, &mut |kv| {
-        if is_controlled_by(kv.value.meta(), owner) {
-            own.push(kv.value.clone());
+        let object = kv.value.object();
+        if is_controlled_by(object.meta(), owner) {
+            own.push(object);
         }
     });
     own

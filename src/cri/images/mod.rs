@@ -24,7 +24,7 @@ mod ubuntu;
 mod well_behaved;
 mod whoami;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::files::Tree;
 use super::program::{Launch, Program, Signal};
@@ -177,11 +177,17 @@ pub fn program(image: Option<&Image>, launch: &Launch) -> Result<Box<dyn Program
 
 /// The files of an image.
 pub fn root(image: Option<&Image>) -> Tree {
-    let mut tree = Tree::linux();
-    if let Some(image) = image {
-        (image.files)(&mut tree);
-    }
-    tree
+    // Laid out once: the containers of an image share what they do not change, as they do a layer.
+    static ROOTS: [OnceLock<Tree>; IMAGES.len() + 1] = [const { OnceLock::new() }; IMAGES.len() + 1];
+    let index = image.and_then(|own| IMAGES.iter().position(|other| other.id == own.id)).unwrap_or(IMAGES.len());
+    let lay_out = || {
+        let mut tree = Tree::linux();
+        if let Some(image) = image {
+            (image.files)(&mut tree);
+        }
+        tree
+    };
+    ROOTS[index].get_or_init(lay_out).clone()
 }
 
 fn no_files(_: &mut Tree) {}

@@ -279,8 +279,9 @@ impl Driver {
         let Some(info) = KINDS.iter().find(|info| info.kind == kind) else { return Vec::new() };
         let mut names: Vec<String> = Vec::new();
         inner.engine.session.world().each_stored(info.id, &mut |kv| {
-            if namespace.is_empty() || kv.value.namespace() == namespace {
-                names.push(kv.value.name().to_owned());
+            let object = kv.value.object();
+            if namespace.is_empty() || object.namespace() == namespace {
+                names.push(object.name().to_owned());
             }
         });
         names.sort_unstable();
