@@ -425,3 +425,30 @@ fn a_volume_is_recycled_by_a_pod_that_scrubs_it() {
     pass(&mut session, 20);
     assert_eq!(run(&mut session, "kubectl logs reader", ""), "end\n", "nothing is left of what was there");
 }
+
+#[test]
+fn a_block_device_is_a_file_that_keeps_what_is_written_to_it() {
+    let mut session = Session::ready(Config { nodes: 2, ..Config::default() });
+    let block = CLAIM.replace("accessModes", "volumeMode: Block\n  accessModes");
+    run(&mut session, "kubectl apply -f -", &block);
+    let device = |name: &str, node: &str, command: &str| {
+        let mounts = "volumeMounts: [{ name: data, mountPath: /data }]";
+        pod(name, node, command).replace(mounts, "volumeDevices: [{ name: data, devicePath: /dev/xvda }]")
+    };
+    run(&mut session, "kubectl apply -f -", &device("one", "node-a", "[ -d /dev/xvda ] || echo kept > /dev/xvda"));
+    pass(&mut session, 30);
+    run(&mut session, "kubectl delete pod one", "");
+    run(&mut session, "kubectl apply -f -", &device("two", "node-b", "cat /dev/xvda"));
+    pass(&mut session, 60);
+    assert_eq!(run(&mut session, "kubectl logs two", ""), "kept\n");
+    run(&mut session, "kubectl delete pod two", "");
+    // It has no file system that could be mounted.
+    run(&mut session, "kubectl apply -f -", &pod("three", "node-b", "ls /data"));
+    pass(&mut session, 200);
+    let said = events(&mut session, "Pod/three").join("\n");
+    assert!(
+        said.contains("FailedMount")
+            && said.contains("volume data has volumeMode Block, but is specified in volumeMounts"),
+        "{said}"
+    );
+}
