@@ -130,6 +130,13 @@ fn files_and_redirects() {
     check("echo data | tee /tmp/t; cat /tmp/t", "data\ndata\n");
     check("echo aGk= | base64 -d", "hi");
     check("cp /etc/passwd /tmp/p; rm /tmp/p; [ -f /tmp/p ] || echo gone", "gone\n");
+    check("mkdir -p /d/e && touch /d/e/f /d/g && find /d -mindepth 1 -maxdepth 1", "/d/e\n/d/g\n");
+    check(
+        "mkdir -p /d/e && touch /d/e/f && find /d -mindepth 1 -delete && ls -A /d && [ -d /d ] && echo kept",
+        "kept\n",
+    );
+    check("mkdir -p /usr/local/bin; echo 'echo got $2 of $#' > /usr/local/bin/mine; mine a b", "got b of 2\n");
+    check("echo 'echo got $1' > /tmp/s; /tmp/s x", "got x\n");
     check("touch /tmp/a.txt /tmp/b.txt /tmp/c.log; ls /tmp/*.txt", "/tmp/a.txt\n/tmp/b.txt\n");
     check("printf '%s=%03d\\n' n 7", "n=007\n");
     check("echo $((2 + 3 * 4)) $(( (1+2)*3 % 4 )) $((5 > 3 && 1 != 1))", "14 1 0\n");
