@@ -152,6 +152,7 @@ fn the_machine() {
     check("which ls; command -v nope || echo none", "/bin/ls\nnone\n");
     check("wget -qO- http://10.0.0.1/path", "you asked for /path\n");
     check("wget -q -O /tmp/x 10.0.0.1 && cat /tmp/x", "you asked for /\n");
+    check("echo '10.0.0.1 other web' > /etc/hosts; wget -qO- http://web/path", "you asked for /path\n");
     assert_eq!(run("sleep 2; sleep 1m").3, Some(62));
     assert_eq!(run("sleep 0.5; sleep 0.5").3, Some(1));
     assert_eq!(run("for i in 1 2 3; do sleep 1; done").3, Some(3));
