@@ -418,3 +418,92 @@ fn every_kind_is_shown_and_applied_as_by_the_real_one() {
     compare("apply -f - a second time", real, ours, &mut wrong);
     assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), READS.len() + DRAINS.len() + 1, wrong.join("\n"));
 }
+
+/// Pods with names that are known, one a node that its budget keeps, one without; two that do not heed SIGTERM.
+const DRAINED: &str = r#"
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: web }
+spec:
+  replicas: 3
+  podManagementPolicy: Parallel
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers: [{ name: c, image: nginx }]
+      volumes: [{ name: scratch, emptyDir: {} }]
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: alone, labels: { app: alone } }
+spec: { nodeName: node-a, containers: [{ name: c, image: nginx }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: real, labels: { app: slow, who: real } }
+spec:
+  nodeName: node-b
+  containers: [{ name: c, image: busybox, command: [sh, -c, "trap '' TERM; while true; do sleep 1; done"] }]
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: ours, labels: { app: slow, who: ours } }
+spec:
+  nodeName: node-b
+  containers: [{ name: c, image: busybox, command: [sh, -c, "trap '' TERM; while true; do sleep 1; done"] }]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: { name: web }
+spec: { minAvailable: 3, selector: { matchLabels: { app: web } } }
+"#;
+
+/// Drains that evict, delete, wait and give up. One that leaves a node without its pods is followed by what brings them
+/// back, since both kubectls do it to the same cluster.
+#[test]
+fn drains_evict_as_by_the_real_one() {
+    if !kubectl_is_there() {
+        return;
+    }
+    let served = Served::start();
+    let settled = || {
+        let (_, stderr, code) = served.real("apply -f -", DRAINED);
+        assert_eq!(code, 0, "{stderr}");
+        for node in ["node-a", "node-b", "node-c"] {
+            served.real(&format!("uncordon {node}"), "");
+        }
+        let (_, stderr, code) = served.real("rollout status sts/web --timeout=60s", "");
+        assert_eq!(code, 0, "{stderr}");
+        served.real("wait --for=condition=ready pod/alone pod/real pod/ours --timeout=60s", "");
+    };
+    settled();
+    served.until("get pdb web -o jsonpath={.status.currentHealthy}", |healthy| healthy == "3");
+    let node = served.real("get pod web-0 -o jsonpath={.spec.nodeName}", "").0;
+    let web = format!("drain {node} --ignore-daemonsets --delete-emptydir-data --pod-selector=app=web");
+    let slow = "drain node-b --pod-selector=who=WHO";
+    let mut wrong = Vec::new();
+    let mut both = |line: &str| {
+        let real = served.real(&line.replace("WHO", "real"), "");
+        settled();
+        let mut ours = served.ours(&line.replace("WHO", "ours"), "");
+        settled();
+        (ours.0, ours.1) = (ours.0.replace("ours", "real"), ours.1.replace("ours", "real"));
+        compare(line, real, ours, &mut wrong);
+    };
+    // The budget lets nothing go.
+    both(&format!("{web} --timeout=6s"));
+    both(&format!("{web} --disable-eviction=false --dry-run=server --timeout=6s"));
+    both(&format!("{web} --disable-eviction --dry-run=server --timeout=2s"));
+    both(&format!("{web} --disable-eviction --dry-run=client"));
+    both(slow);
+    both(&format!("{slow} --force --timeout=2s"));
+    both(&format!("{slow} --force --disable-eviction --timeout=1s"));
+    both("drain node-a --pod-selector=app=alone --force");
+    both("drain node-a --pod-selector=app=alone --force --disable-eviction --grace-period=1");
+    both("drain node-a nothing nothing2");
+    both("cordon node-a nothing nothing2");
+    both("cordon");
+    both("drain");
+    assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -373,3 +373,82 @@ fn a_cluster_without_volumes_says_nothing_of_them() {
     let about = messages.filter(|envelope| envelope.from == driver).count();
     assert_eq!(about, 0, "the driver says nothing in ten idle minutes");
 }
+
+/// A directory of a node that is scrubbed when its claim has gone, and a volume that nobody can scrub.
+const RECYCLED: &str = r#"
+apiVersion: v1
+kind: PersistentVolume
+metadata: { name: old }
+spec:
+  capacity: { storage: 3Gi }
+  accessModes: [ReadWriteOnce]
+  persistentVolumeReclaimPolicy: Recycle
+  storageClassName: manual
+  hostPath: { path: /mnt/old }
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: data }
+spec:
+  storageClassName: manual
+  accessModes: [ReadWriteOnce]
+  resources: { requests: { storage: 1Gi } }
+"#;
+
+#[test]
+fn a_volume_is_recycled_by_a_pod_that_scrubs_it() {
+    let mut session = Session::ready(Config { nodes: 1, ..Config::default() });
+    run(&mut session, "kubectl apply -f -", RECYCLED);
+    run(&mut session, "kubectl apply -f -", &pod("writer", "node-a", "echo secret > /data/x; mkdir /data/y; sleep 5"));
+    pass(&mut session, 20);
+    run(&mut session, "kubectl delete pod writer", "");
+    run(&mut session, "kubectl delete pvc data", "");
+    let mut recycler = None;
+    for _ in 0..30 {
+        pass(&mut session, 1);
+        recycler = recycler.or(session.object(Kind::Pod, &ObjectKey::new("default", "recycler-for-old")));
+    }
+    let recycler = recycler.unwrap_or_else(|| panic!("{}", run(&mut session, "kubectl describe pv old", "")));
+    let spec = recycler.to_value()["spec"].clone();
+    assert_eq!(spec["activeDeadlineSeconds"], 90, "30 s for each GiB");
+    assert_eq!(spec["volumes"][0]["hostPath"]["path"], "/mnt/old");
+    pass(&mut session, 60);
+    assert!(session.object(Kind::Pod, &ObjectKey::new("default", "recycler-for-old")).is_none(), "it is done");
+    says(&mut session, "PersistentVolume/old", "VolumeRecycled: Volume recycled");
+    let volume = session.object(Kind::PersistentVolume, &ObjectKey::new("", "old")).expect("it stays");
+    let volume: &PersistentVolume = volume.expect();
+    assert_eq!(volume.status.as_ref().and_then(|status| status.phase.as_deref()), Some("Available"));
+    assert!(volume.spec.as_ref().is_some_and(|spec| spec.claim_ref.is_none()));
+    let claim = RECYCLED.split("---").last().expect("the claim");
+    run(&mut session, "kubectl apply -f -", claim);
+    run(&mut session, "kubectl apply -f -", &pod("reader", "node-a", "ls /data; echo end"));
+    pass(&mut session, 20);
+    assert_eq!(run(&mut session, "kubectl logs reader", ""), "end\n", "nothing is left of what was there");
+}
+
+#[test]
+fn a_block_device_is_a_file_that_keeps_what_is_written_to_it() {
+    let mut session = Session::ready(Config { nodes: 2, ..Config::default() });
+    let block = CLAIM.replace("accessModes", "volumeMode: Block\n  accessModes");
+    run(&mut session, "kubectl apply -f -", &block);
+    let device = |name: &str, node: &str, command: &str| {
+        let mounts = "volumeMounts: [{ name: data, mountPath: /data }]";
+        pod(name, node, command).replace(mounts, "volumeDevices: [{ name: data, devicePath: /dev/xvda }]")
+    };
+    run(&mut session, "kubectl apply -f -", &device("one", "node-a", "[ -d /dev/xvda ] || echo kept > /dev/xvda"));
+    pass(&mut session, 30);
+    run(&mut session, "kubectl delete pod one", "");
+    run(&mut session, "kubectl apply -f -", &device("two", "node-b", "cat /dev/xvda"));
+    pass(&mut session, 60);
+    assert_eq!(run(&mut session, "kubectl logs two", ""), "kept\n");
+    run(&mut session, "kubectl delete pod two", "");
+    // It has no file system that could be mounted.
+    run(&mut session, "kubectl apply -f -", &pod("three", "node-b", "ls /data"));
+    pass(&mut session, 200);
+    let said = events(&mut session, "Pod/three").join("\n");
+    assert!(
+        said.contains("FailedMount")
+            && said.contains("volume data has volumeMode Block, but is specified in volumeMounts"),
+        "{said}"
+    );
+}

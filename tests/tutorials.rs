@@ -54,6 +54,7 @@ const ROWS: &[Row] = &[
     Row("k8s-website/application/web/web-parallel.yaml", 90, "kubectl rollout status sts/web --timeout=60s; kubectl delete pod web-0; kubectl rollout status sts/web --timeout=60s; pvc/www-web-0 pvc/www-web-1 --for=jsonpath={.status.phase}=Bound"),
     Row("k8s-website/application/wordpress/wordpress-deployment.yaml", 120, "^kubectl create secret generic mysql-pass --from-literal=password=x; deployment/wordpress --for=condition=Available"),
     Row("k8s-website/application/zookeeper/zookeeper.yaml", 60, "kubectl wait sts/zk --for=jsonpath={.status.replicas}=1 --timeout=30s; pvc/datadir-zk-0 --for=jsonpath={.status.phase}=Bound"),
+    Row("k8s-website/application/zookeeper/zookeeper.yaml", 180, "kubectl rollout status sts/zk --timeout=150s; pvc/datadir-zk-0 pvc/datadir-zk-1 pvc/datadir-zk-2 --for=jsonpath={.status.phase}=Bound"),
     Row("k8s-website/controllers/fluentd-daemonset.yaml", 90, "-n kube-system daemonset/fluentd-elasticsearch --for=jsonpath={.status.numberReady}=3"),
     Row("k8s-website/controllers/fluentd-daemonset.yaml", 120, "kubectl -n kube-system rollout status ds/fluentd-elasticsearch; kubectl -n kube-system rollout restart ds/fluentd-elasticsearch; kubectl -n kube-system rollout status ds/fluentd-elasticsearch"),
     Row("k8s-website/controllers/job-pod-failure-policy-example.yaml", 90, "job/job-pod-failure-policy-example --for=condition=Failed"),
@@ -221,4 +222,37 @@ fn an_ordered_set_makes_and_unmakes_its_pods_one_after_another() {
     assert!(session.objects(Kind::StatefulSet).is_empty());
     let pods = session.objects(Kind::Pod);
     assert!(pods.len() == 1 && pods[0].meta().owner_references.is_none(), "the pod stays, and is nobody's");
+}
+
+/// The part of the ZooKeeper tutorial that survives maintenance: one pod a node, a budget of one, drains.
+#[test]
+fn a_drain_waits_for_the_ensembles_budget() {
+    let text =
+        fs::read_to_string(manifests().join("k8s-website/application/zookeeper/zookeeper.yaml")).expect("it is there");
+    let mut session = Session::ready(Config { nodes: 4, ..Config::default() });
+    let limit = Duration::from_secs(300);
+    let mut kubectl = |line: &str, stdin: &str| session.kubectl(&format!("kubectl {line}"), stdin, limit);
+    assert_eq!(kubectl("apply -f -", &text).code, Some(0));
+    let rolled = kubectl("rollout status sts/zk --timeout=150s", "");
+    assert_eq!(rolled.code, Some(0), "{}{}", rolled.stdout, rolled.stderr);
+    let mut node = |pod: &str| kubectl(&format!("get pod {pod} -o jsonpath={{.spec.nodeName}}"), "").stdout;
+    let nodes = ["zk-0", "zk-1", "zk-2"].map(&mut node);
+    assert!(nodes[0] != nodes[1] && nodes[1] != nodes[2] && nodes[0] != nodes[2], "{nodes:?}");
+    let drain = |node: &str| format!("drain {node} --force --ignore-daemonsets --delete-emptydir-data --timeout=60s");
+    // The first finds the fourth node; the second finds none, which the budget then protects from a third.
+    let done = kubectl(&drain(&nodes[0]), "");
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    assert_eq!(kubectl("rollout status sts/zk --timeout=100s", "").code, Some(0));
+    assert_eq!(kubectl(&drain(&nodes[1]), "").code, Some(0));
+    let refused = kubectl(&drain(&nodes[2]), "");
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("Cannot evict pod as it would violate the pod's disruption budget."),
+        "{}",
+        refused.stderr
+    );
+    let pending = kubectl("get pods -l app=zk --field-selector=status.phase=Pending -o name", "");
+    assert_eq!(pending.stdout, "pod/zk-1\n", "it has nowhere to go");
+    assert_eq!(kubectl(&format!("uncordon {}", nodes[0]), "").code, Some(0));
+    assert_eq!(kubectl("rollout status sts/zk --timeout=100s", "").code, Some(0));
 }

@@ -3,8 +3,11 @@
 //! Mirrors github.com/robfig/cron/v3, `ParseStandard`, with its words for what is wrong. All times are
 //! microseconds since the Unix epoch; a schedule that never fires gives `NEVER`, Go's zero time.
 
+use std::num::IntErrorKind;
+
 use super::duration;
 use super::timezone::{Civil, TimeZone, seconds_of};
+use super::validation::errors::go_quote;
 
 /// What `Next` gives when nothing fires within five years: the year 1.
 pub const NEVER: i64 = -62_135_596_800_000_000;
@@ -47,7 +50,7 @@ const MONTHS: Bounds = Bounds {
 const WEEKDAYS: Bounds = Bounds { min: 0, max: 6, names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"] };
 
 impl Schedule {
-    /// `cron.ParseStandard`, with a zone for what names none itself.
+    /// `ParseCronScheduleWithPanicRecovery` of pkg/util/parsers, with a zone for what names none itself.
     ///
     /// # Errors
     /// The parser's sentence.
@@ -57,7 +60,10 @@ impl Schedule {
         }
         let (mut text, mut zone) = (text, zone);
         if text.starts_with("TZ=") || text.starts_with("CRON_TZ=") {
-            let (head, rest) = text.split_once(' ').unwrap_or((text, ""));
+            // robfig/cron cuts the text at a space that is not there; Kubernetes tells of the panic.
+            let Some((head, rest)) = text.split_once(' ') else {
+                return Err("invalid schedule format: runtime error: slice bounds out of range [:-1]".to_owned());
+            };
             let name = head.split_once('=').map_or("", |(_, name)| name);
             zone = TimeZone::find(name).map_err(|error| format!("provided bad location {name}: {error}"))?;
             text = rest.trim();
@@ -129,9 +135,13 @@ fn field(text: &str, bounds: &Bounds) -> Result<u64, String> {
 }
 
 fn number(text: &str) -> Result<u64, String> {
-    let parsed: i64 = text
-        .parse()
-        .map_err(|_| format!("failed to parse int from {text}: strconv.Atoi: parsing \"{text}\": invalid syntax"))?;
+    let parsed: i64 = text.parse().map_err(|error: std::num::ParseIntError| {
+        let why = match error.kind() {
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        format!("failed to parse int from {text}: strconv.Atoi: parsing {}: {why}", go_quote(text))
+    })?;
     u64::try_from(parsed).map_err(|_| format!("negative number ({parsed}) not allowed: {text}"))
 }
 
@@ -272,6 +282,15 @@ mod tests {
         refuses("1-2-3 * * * *", "too many hyphens: 1-2-3");
         refuses("1/2/3 * * * *", "too many slashes: 1/2/3");
         refuses("a * * * *", "failed to parse int from a: strconv.Atoi: parsing \"a\": invalid syntax");
+        let huge = "99999999999999999999";
+        let why = format!("failed to parse int from {huge}: strconv.Atoi: parsing \"{huge}\": value out of range");
+        refuses("99999999999999999999 * * * *", &why);
+        refuses("-5 * * * *", "failed to parse int from : strconv.Atoi: parsing \"\": invalid syntax");
+        refuses("\"5 * * * *", "failed to parse int from \"5: strconv.Atoi: parsing \"\\\"5\": invalid syntax");
+        refuses("TZ=UTC", "invalid schedule format: runtime error: slice bounds out of range [:-1]");
+        refuses("TZ=UTC ", "expected exactly 5 fields, found 0: []");
+        refuses("TZ=../etc 0 * * * *", "provided bad location ../etc: time: invalid location name");
+        refuses("@every 1d", "failed to parse duration @every 1d: time: unknown unit \"d\" in duration \"1d\"");
         refuses("@reboot", "unrecognized descriptor: @reboot");
         refuses("@every -", "failed to parse duration @every -: time: invalid duration \"-\"");
         refuses("TZ=Moon 0 * * * *", "provided bad location Moon: unknown time zone Moon");

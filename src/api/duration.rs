@@ -1,6 +1,8 @@
 //! Human durations: how long ago, in at most three characters or two units.
 //!
-//! Mirrors k8s.io/apimachinery/pkg/util/duration. Leaves out: nothing. And the other way: what Go reads as a duration.
+//! Mirrors k8s.io/apimachinery/pkg/util/duration. Leaves out: nothing. And what Go reads and prints as a duration.
+
+use std::time::Duration;
 
 /// A duration as kubectl's AGE column shows it: `duration.HumanDuration`. Negative below two seconds is
 /// `<invalid>`.
@@ -109,9 +111,37 @@ pub fn parse(text: &str) -> Result<i64, String> {
     i64::try_from(sign * micros).map_err(|_| bad())
 }
 
+/// A duration as Go prints it: `10s`, `2m40s`.
+pub fn go_duration(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    if micros == 0 {
+        return "0s".to_owned();
+    }
+    let fraction = |whole: u128, part: u128, digits: usize, unit: &str| {
+        let part = format!("{part:0digits$}");
+        let part = part.trim_end_matches('0');
+        if part.is_empty() { format!("{whole}{unit}") } else { format!("{whole}.{part}{unit}") }
+    };
+    if micros < 1_000 {
+        return format!("{micros}µs");
+    }
+    if micros < 1_000_000 {
+        return fraction(micros / 1_000, micros % 1_000, 3, "ms");
+    }
+    let seconds = micros / 1_000_000;
+    let rest = fraction(seconds % 60, micros % 1_000_000, 6, "s");
+    match (seconds / 3_600, seconds / 60 % 60) {
+        (0, 0) => rest,
+        (0, minutes) => format!("{minutes}m{rest}"),
+        (hours, minutes) => format!("{hours}h{minutes}m{rest}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{human, short_human};
+    use std::time::Duration;
+
+    use super::{go_duration, human, short_human};
 
     const S: i64 = 1_000_000;
     const M: i64 = 60 * S;
@@ -175,6 +205,15 @@ mod tests {
             [(S, "1s"), (70 * S, "1m"), (190 * S, "3m"), (70 * M, "1h"), (49 * H, "2d"), (367 * D, "1y")]
         {
             assert_eq!(short_human(micros), text, "{micros} µs");
+        }
+    }
+
+    #[test]
+    fn durations_as_go_prints_them() {
+        for (ms, text) in
+            [(0, "0s"), (1, "1ms"), (1_234, "1.234s"), (10_000, "10s"), (160_000, "2m40s"), (300_000, "5m0s")]
+        {
+            assert_eq!(go_duration(Duration::from_millis(ms)), text);
         }
     }
 }

@@ -130,13 +130,16 @@ impl TimeZone {
     /// Coordinated universal time.
     pub const UTC: TimeZone = TimeZone { standard: 0, summer: None };
 
-    /// The zone of that name: `time.LoadLocation`, whose error is `unknown time zone NAME`.
+    /// The zone of that name: `time.LoadLocation`.
     ///
     /// # Errors
-    /// Those words, when there is no zone of that name.
+    /// Go's words, when there is no zone of that name or it would lead out of the folder of zones.
     pub fn find(name: &str) -> Result<TimeZone, String> {
         if name.is_empty() || name == "Local" {
             return Ok(TimeZone::UTC);
+        }
+        if name.contains("..") || name.starts_with(['/', '\\']) {
+            return Err("time: invalid location name".to_owned());
         }
         let line = ZONES.lines().find(|line| line.split(' ').skip(1).any(|known| known == name));
         line.and_then(|line| TimeZone::posix(line.split(' ').next()?))

@@ -3,7 +3,8 @@
 //! Mirrors client-go tools/leaderelection with a LeaseLock and the defaults of component-base (15 s, 10 s, 2 s), and
 //! the time-out of half the renew deadline that `resourcelock.NewFromKubeconfig` gives its client. A renewal counts
 //! from when it was asked for, where upstream counts from the answer: so nobody acts once another could have taken the
-//! lease. Leaves out: `ReleaseOnCancel`, since whoever is stopped here is killed; coordinated leader election.
+//! lease. Who is asked to end gives the lease back first, as `ReleaseOnCancel` has it: the scheduler, not the controller
+//! manager, whose gate for it is alpha and off in 1.36. Leaves out: coordinated leader election.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,9 @@ enum Asked {
     Get,
     Create,
     Update,
+    /// Read once more, to give it back.
+    LastLook,
+    Release,
 }
 
 /// A candidate, or the leader.
@@ -82,6 +86,8 @@ pub enum Election {
     Wait,
     /// It leads from now on, by this lease.
     Elected(Arc<Object>),
+    /// The lease was given back, as far as that worked: it may end.
+    Released,
 }
 
 impl LeaderElector {
@@ -132,6 +138,18 @@ impl LeaderElector {
         Some(if self.leading && self.observed.is_some() { self.claim(now, unix_micros) } else { self.look(now) })
     }
 
+    /// It is to end: what to ask so that the lease is given back, if it holds it. What was asked before is of no
+    /// matter any more.
+    pub fn release(&mut self, now: SimTime) -> Option<(Request, u32)> {
+        let request = Request::get(Kind::Lease.info(), NAMESPACE, self.name);
+        self.leading.then(|| self.ask(now, Asked::LastLook, request))
+    }
+
+    /// How long it may take to give the lease back.
+    pub fn release_deadline(&self) -> Duration {
+        self.times.renew_deadline
+    }
+
     /// Takes the answer to what was asked under `number`; `None` when there was none.
     pub fn answered(&mut self, now: SimTime, unix_micros: i64, number: u32, response: Option<&Response>) -> Election {
         // One that was given up has another number.
@@ -154,6 +172,12 @@ impl LeaderElector {
                 let elected = !std::mem::replace(&mut self.leading, true);
                 if elected { Election::Elected(lease.clone()) } else { Election::Wait }
             }
+            (Asked::LastLook, Some(lease)) => {
+                self.observe(now, lease);
+                let given_back = self.given_back(unix_micros).into_object();
+                ask(self.ask(now, Asked::Release, Request::update(given_back)))
+            }
+            (Asked::LastLook | Asked::Release, _) => Election::Released,
             // Somebody wrote in between: it looks before it tries again.
             (Asked::Update, None) if self.leading && response.is_some() => ask(self.look(now)),
             _ => Election::Wait,
@@ -192,6 +216,21 @@ impl LeaderElector {
             Some(_) => self.ask(now, Asked::Update, Request::update(lease)),
             None => self.ask(now, Asked::Create, Request::create(lease)),
         }
+    }
+
+    /// The lease with nobody's name and a second to run.
+    fn given_back(&self, unix_micros: i64) -> Lease {
+        let seen = self.observed.as_ref().and_then(|object| object.get::<Lease>()).cloned().unwrap_or_default();
+        let now = time::micro_time(unix_micros);
+        let spec = LeaseSpec {
+            holder_identity: Some(String::new()),
+            lease_duration_seconds: Some(1),
+            acquire_time: Some(now.clone()),
+            renew_time: Some(now),
+            lease_transitions: seen.spec.and_then(|spec| spec.lease_transitions),
+            ..LeaseSpec::default()
+        };
+        Lease { metadata: seen.metadata, spec: Some(spec) }
     }
 
     /// The lease as it would have it.
@@ -274,6 +313,30 @@ mod tests {
         assert!(round(&mut second, at(18_000), &mut stored));
         let spec = lease(stored.as_ref());
         assert_eq!((spec.holder_identity.as_deref(), spec.lease_transitions), (Some("second"), Some(1)));
+    }
+
+    #[test]
+    fn what_is_given_back_is_free_at_once() {
+        let (mut first, mut second) = (elector("first"), elector("second"));
+        let mut stored = None;
+        assert!(second.release(at(0)).is_none(), "it holds nothing");
+        assert!(round(&mut first, at(0), &mut stored));
+        assert!(!round(&mut second, at(1_000), &mut stored));
+        let (request, number) = first.release(at(2_000)).expect("it holds the lease");
+        assert_eq!(request.method, crate::api::Method::Get);
+        let seen = Response::ok(Body::Object(stored.clone().expect("a lease")));
+        let Election::Ask(request, number) = first.answered(at(2_000), 2_000_000, number, Some(&seen)) else {
+            panic!("it writes")
+        };
+        let Body::Object(written) = &request.body else { panic!("a lease is written") };
+        let spec = written.expect::<Lease>().spec.clone().unwrap_or_default();
+        assert_eq!((spec.holder_identity.as_deref(), spec.lease_duration_seconds), (Some(""), Some(1)));
+        let mut written = (**written).clone();
+        written.meta_mut().resource_version = Some("9".to_owned());
+        stored = Some(Arc::new(written));
+        assert!(matches!(first.answered(at(2_000), 0, number, None), Election::Released), "answered or not");
+        assert!(round(&mut second, at(3_000), &mut stored));
+        assert_eq!(lease(stored.as_ref()).lease_transitions, Some(1));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::api::{Message, Role, roles};
 use crate::sim::{EventId, Fault, Pair, ProcessId, ProcessState, SimTime};
 
+use crate::scheduler::{Scheduler, TERMINATE};
+
 use super::command::{Command, FaultSpec, Stuff};
 use super::world::World;
 
@@ -158,6 +160,11 @@ impl World {
                 self.power_on(node);
             }
             Command::Restart { name } => match self.kernel().resolve(name) {
+                // Of what has a lease, the scheduler alone gives it back when it is asked to end.
+                Some(process) if self.is_running_scheduler(process) => {
+                    let id = self.note(&text);
+                    self.kernel_mut().deliver_input(id, process, tell(TERMINATE.to_owned()));
+                }
                 Some(process) => {
                     self.note(&text);
                     self.kernel_mut().stop(process);
@@ -243,6 +250,11 @@ impl World {
             self.kernel_mut().deliver_input(id, runtime, tell(what.to_owned()));
         }
         id
+    }
+
+    fn is_running_scheduler(&self, process: ProcessId) -> bool {
+        let kernel = self.kernel();
+        kernel.state(process) == ProcessState::Running && kernel.inspect::<Scheduler>(process).is_some()
     }
 
     /// Starts a stopped process; a runtime finds its machine and its registry as they are by now.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::api::{Kind, Message, Method, ObjectKey};
+use serde_json::json;
+
+use crate::api::{Body, Kind, Message, Method, ObjectKey};
 use crate::cluster::{Command, Config, Session, SessionFile};
 use crate::sim::Record;
 
@@ -100,6 +102,45 @@ fn the_other_takes_over_from_one_that_is_frozen_and_it_does_not_act_when_it_thaw
     }
     assert_eq!(members(&session), after);
     assert!(kubectl(&mut session, "get deployment web").contains("4/4"));
+}
+
+#[test]
+fn a_scheduler_that_is_restarted_gives_its_lease_back_so_that_nobody_waits_for_it() {
+    let mut session = session(2);
+    let [_, (leads, _)] = members(&session);
+    let before = session.world().kernel().trace().total();
+    session.apply(Command::Restart { name: leads.clone() });
+    run(&mut session, 5);
+    assert_eq!(session.world().schedulers().filter(|scheduler| scheduler.leads()).count(), 1);
+    let kernel = session.world().kernel();
+    let put = |record: &Record<Message>| match record {
+        Record::Sent(envelope) if *kernel.name_of(envelope.from) == *leads => match &envelope.payload {
+            Message::Request { request, .. } => match &request.body {
+                Body::Object(lease) if request.method == Method::Put => Some(lease.to_value()["spec"].clone()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    };
+    let given_back = kernel.trace().since(before).find_map(put).expect("it writes the lease");
+    assert_eq!((&given_back["holderIdentity"], &given_back["leaseDurationSeconds"]), (&json!(""), &json!(1)));
+    kubectl(&mut session, "create deployment web --image=nginx --replicas=2");
+    run(&mut session, 10);
+    assert!(kubectl(&mut session, "get deployment web").contains("2/2"));
+}
+
+#[test]
+fn a_scheduler_that_is_alone_leads_again_at_once_after_a_restart_and_a_controller_manager_waits_for_its_own_lease() {
+    let mut session = session(1);
+    for role in ROLES {
+        session.apply(Command::Restart { name: role.to_owned() });
+    }
+    run(&mut session, 5);
+    assert!(session.world().scheduler().leads());
+    assert!(!session.world().controller_managers().any(|manager| manager.leads()), "its gate is off in 1.36");
+    run(&mut session, 25);
+    assert!(session.world().controller_managers().any(|manager| manager.leads()));
 }
 
 #[test]

@@ -26,14 +26,23 @@ pub(super) struct Claims {
 impl Claims {
     /// Takes `object`; one that is gone is none to take.
     pub(super) fn adopt(&mut self, owner: &Object, object: &Object) {
+        self.adopt_by(owners::adopt(owner, object));
+    }
+
+    /// The same by a patch of the owner's own.
+    pub(super) fn adopt_by(&mut self, patch: Request) {
         self.adopts = true;
-        self.writes.push(Write::new(owners::adopt(owner, object)).tolerating(&[Reason::NotFound]));
+        self.writes.push(Write::new(patch).tolerating(&[Reason::NotFound]));
     }
 
     /// Lets `object` go. It is gone, or is another one by now: released either way.
     pub(super) fn release(&mut self, owner: &Object, object: &Object) {
-        let request = owners::release(object, &[owner.uid()]);
-        self.writes.push(Write::new(request).tolerating(&[Reason::NotFound, Reason::Invalid]));
+        self.release_by(owners::release(object, &[owner.uid()]));
+    }
+
+    /// The same by a patch of the owner's own.
+    pub(super) fn release_by(&mut self, patch: Request) {
+        self.writes.push(Write::new(patch).tolerating(&[Reason::NotFound, Reason::Invalid]));
     }
 
     pub(super) fn extend(&mut self, other: Claims) {

@@ -157,7 +157,9 @@ impl FileSystem {
             let volume: Arc<str> = Arc::from(mount.host_path.as_str());
             let tree = volumes.entry(volume.clone()).or_default();
             for (name, content) in mount.files.iter() {
-                if name.is_empty() {
+                if name.is_empty() && content.is_empty() && tree.0.get("").is_some() {
+                    // A device keeps what was written to it.
+                } else if name.is_empty() {
                     tree.0.insert(Arc::from(""), Node::File(Arc::from(content.as_str())));
                 } else {
                     tree.put(name, content.as_str());

@@ -36,32 +36,6 @@ pub fn next(backoff: Option<&Backoff>, event: SimTime, now: SimTime) -> Backoff 
     Backoff { delay, last_update: now }
 }
 
-/// A duration as Go prints it: `10s`, `2m40s`.
-pub fn go_duration(duration: Duration) -> String {
-    let micros = duration.as_micros();
-    if micros == 0 {
-        return "0s".to_owned();
-    }
-    let fraction = |whole: u128, part: u128, digits: usize, unit: &str| {
-        let part = format!("{part:0digits$}");
-        let part = part.trim_end_matches('0');
-        if part.is_empty() { format!("{whole}{unit}") } else { format!("{whole}.{part}{unit}") }
-    };
-    if micros < 1_000 {
-        return format!("{micros}µs");
-    }
-    if micros < 1_000_000 {
-        return fraction(micros / 1_000, micros % 1_000, 3, "ms");
-    }
-    let seconds = micros / 1_000_000;
-    let rest = fraction(seconds % 60, micros % 1_000_000, 6, "s");
-    match (seconds / 3_600, seconds / 60 % 60) {
-        (0, 0) => rest,
-        (0, minutes) => format!("{minutes}m{rest}"),
-        (hours, minutes) => format!("{hours}h{minutes}m{rest}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,14 +57,5 @@ mod tests {
         let ended = now + Duration::from_secs(601);
         assert_eq!(remaining(backoff.as_ref(), ended, ended), None, "it ran for ten minutes");
         assert_eq!(next(backoff.as_ref(), ended, ended).delay, CONTAINER_BACKOFF_INITIAL);
-    }
-
-    #[test]
-    fn durations_as_go_prints_them() {
-        for (ms, text) in
-            [(0, "0s"), (1, "1ms"), (1_234, "1.234s"), (10_000, "10s"), (160_000, "2m40s"), (300_000, "5m0s")]
-        {
-            assert_eq!(go_duration(Duration::from_millis(ms)), text);
-        }
     }
 }

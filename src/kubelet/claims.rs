@@ -1,12 +1,12 @@
 //! Claims that a pod uses: their volumes are found, attached to the node and made ready, before its containers start.
 //!
 //! Mirrors pkg/kubelet/volumemanager (the populator of the desired state and the reconciler) and pkg/volume/csi.
-//! Upstream asks for a claim again and again; here one watch tells of it while a pod needs it. Leaves out: block
-//! devices, ownership of files (`fsGroup`), the check that a claim's volume is bound to it.
+//! Upstream asks for a claim again and again; here one watch tells of it while a pod needs it. Leaves out: ownership of
+//! files (`fsGroup`), the check that a claim's volume is bound to it.
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, PodSpec};
 use serde_json::json;
 
 use crate::api::cri::{CriRequest, CriResponse};
@@ -80,6 +80,20 @@ fn host_path(spec: &PersistentVolumeSpec) -> String {
 /// A claim that cannot be mounted: the volume's name, and why.
 type Problem = (String, String);
 
+/// A file system is mounted and a block device is handed in: `createVolumeSpec`.
+fn is_used_as_it_is(spec: &PodSpec, name: &str, claim: &PersistentVolumeClaim) -> Result<(), String> {
+    let mode = claim.spec.as_ref().and_then(|spec| spec.volume_mode.as_deref()).unwrap_or("Filesystem");
+    let containers = || spec.init_containers.iter().flatten().chain(&spec.containers);
+    let mounted = containers().any(|own| own.volume_mounts.iter().flatten().any(|mount| mount.name == name));
+    let handed_in = containers().any(|own| own.volume_devices.iter().flatten().any(|device| device.name == name));
+    let wrong = |field: &str| Err(format!("volume {name} has volumeMode {mode}, but is specified in {field}"));
+    match mode {
+        "Block" if mounted => wrong("volumeMounts"),
+        "Filesystem" if handed_in => wrong("volumeDevices"),
+        _ => Ok(()),
+    }
+}
+
 impl Kubelet {
     /// Brings the pod's claims nearer to being mounted. False while one has to wait.
     ///
@@ -100,6 +114,10 @@ impl Kubelet {
                     continue;
                 }
             };
+            if let Err(why) = is_used_as_it_is(pod::spec(&worker.pod), &volume.name, claim.expect()) {
+                problem.get_or_insert((volume.name.clone(), why));
+                continue;
+            }
             match self.mount_claim(ctx, &worker, &volume.name, &claim) {
                 Ok(mounted) => ready &= mounted,
                 Err(why) => {

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{Container, EnvVarSource, PodSpec, ResourceField
 use crate::api::cri::{ContainerConfig, RunAs};
 use crate::api::{Object, ObjectKey};
 
+use super::hosts;
 use super::pod;
 use super::pod_workers::Worker;
 use super::process::Kubelet;
@@ -108,6 +109,8 @@ impl Kubelet {
         let command = |words: &Option<Vec<String>>| words.iter().flatten().map(|word| expand(word, &envs)).collect();
         let ports = container.ports.iter().flatten().filter_map(|port| u16::try_from(port.container_port).ok());
         let limits = resources::limits(container);
+        let mut mounts = self.mounts(worker, name, &envs);
+        mounts.extend(hosts::mount(&worker.pod, &mounts, ip, &self.config.node, &self.config.internal_ip));
         Ok(ContainerConfig {
             name: Arc::from(name),
             attempt,
@@ -116,7 +119,7 @@ impl Kubelet {
             command: command(&container.command),
             args: command(&container.args),
             working_dir: container.working_dir.clone().unwrap_or_default(),
-            mounts: self.mounts(worker, name, &envs),
+            mounts,
             ports: ports.collect(),
             cpu_limit_millis: limits.cpu_millis,
             memory_limit_bytes: limits.memory_bytes,

@@ -9,10 +9,11 @@ use crate::sim::persistent::Vector;
 
 use crate::api::Message;
 use crate::api::cri::{CriRequest, CriResponse};
+use crate::api::duration::go_duration;
 use crate::client::EventKind;
 use crate::sim::{Ctx, EventId, SimTime};
 
-use super::backoff::{go_duration, next, remaining};
+use super::backoff::{next, remaining};
 use super::pod;
 use super::process::Kubelet;
 use super::runtime::CriCall;

@@ -12,6 +12,7 @@ mod env;
 mod events;
 mod eviction;
 mod eviction_manager;
+mod hosts;
 mod images;
 mod inspect;
 mod kill;

@@ -10,13 +10,15 @@ use std::time::Duration;
 use crate::api::cri::{
     ContainerState, ContainerStatus, CriError, CriRequest, CriResponse, PodSandboxConfig, PodSandboxStatus,
 };
+use crate::api::duration::go_duration;
 use crate::api::{Message, Object};
 use crate::client::EventKind;
 use crate::sim::{Ctx, EventId, SimTime};
 
 use super::actions::Actions;
-use super::backoff::{go_duration, next, remaining};
+use super::backoff::{next, remaining};
 use super::config::BACK_OFF_PERIOD;
+use super::hosts;
 use super::pod::{self, Role, format_pod};
 use super::pod_workers::{Stage, Worker};
 use super::process::{Kubelet, Timer};
@@ -128,6 +130,7 @@ impl Kubelet {
     /// Takes the next step of a sync.
     pub(super) fn advance(&mut self, ctx: &mut Ctx<'_, Message>, uid: &Arc<str>) {
         loop {
+            let node = self.config.node.clone();
             let Some(worker) = self.worker_mut(uid) else { return };
             let Some(chain) = &mut worker.chain else { return };
             if worker.stage != Stage::Syncing {
@@ -149,7 +152,7 @@ impl Kubelet {
                     return;
                 }
                 Step::RunSandbox(attempt) => {
-                    let config = sandbox_config(&worker.pod, attempt);
+                    let config = sandbox_config(&worker.pod, attempt, &node);
                     self.cri.send(ctx, CriRequest::RunPodSandbox(config), call);
                     return;
                 }
@@ -428,18 +431,17 @@ pub fn rpc_error(error: &CriError) -> String {
     format!("rpc error: code = {} desc = {}", error.code, error.message)
 }
 
-fn sandbox_config(object: &Object, attempt: u32) -> PodSandboxConfig {
-    let spec = pod::spec(object);
+/// A pod in the network of the node has the node's name.
+fn sandbox_config(object: &Object, attempt: u32, node: &Arc<str>) -> PodSandboxConfig {
     let meta = object.meta();
-    let hostname = spec.hostname.as_deref().unwrap_or(object.name());
-    let hostname: String = hostname.chars().take(63).collect();
+    let in_nodes_network = pod::spec(object).host_network == Some(true);
     PodSandboxConfig {
         name: Arc::from(object.name()),
         namespace: Arc::from(object.namespace()),
         uid: Arc::from(object.uid()),
         attempt,
-        hostname: Arc::from(hostname.trim_end_matches(['-', '.'])),
-        host_network: spec.host_network == Some(true),
+        hostname: if in_nodes_network { node.clone() } else { Arc::from(hosts::hostname(object)) },
+        host_network: in_nodes_network,
         labels: meta.labels.clone().unwrap_or_default(),
         annotations: meta.annotations.clone().unwrap_or_default(),
     }

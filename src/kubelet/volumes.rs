@@ -333,6 +333,17 @@ impl Kubelet {
                 files,
             });
         }
+        for device in container.volume_devices.iter().flatten() {
+            let own = spec.volumes.iter().flatten().find(|volume| volume.name == device.name);
+            let claim = own.and_then(|volume| volume.persistent_volume_claim.as_ref());
+            mounts.extend(worker.claim_path(&device.name).map(|host_path| Mount {
+                container_path: device.device_path.clone(),
+                host_path,
+                read_only: claim.is_some_and(|claim| claim.read_only == Some(true)),
+                // The device's own file, of which nothing is written here.
+                files: Arc::new(BTreeMap::from([(String::new(), String::new())])),
+            }));
+        }
         mounts
     }
 }

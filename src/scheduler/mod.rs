@@ -50,7 +50,7 @@ pub use framework::{
 };
 pub use node_info::NodeInfo;
 pub use pod_info::{HostPort, PodInfo};
-pub use process::Scheduler;
+pub use process::{Scheduler, TERMINATE};
 pub use profile::{Profile, Profiles, Rules};
 pub use queue::{QueuedPod, SchedulingQueue};
 pub use record::{Binding, DecisionRecord, NodeRecord, Outcome, PluginScore};

@@ -59,6 +59,9 @@ pub(super) struct InCycle {
     pub record: u64,
 }
 
+/// What a scheduler is told that is to end in good order.
+pub const TERMINATE: &str = "terminate";
+
 /// Timers, by the low half of their token; the high half counts lives, so that a timer of an earlier one is none of a
 /// later's.
 pub(super) mod token {
@@ -69,6 +72,8 @@ pub(super) mod token {
     pub const PODS: u64 = 5;
     /// The first of the other informers; each has its own after it.
     pub const OTHERS: u64 = 6;
+    /// Beyond them all.
+    pub const EXIT: u64 = 100;
 }
 
 /// What it watches besides pods: nodes, and what the plugins read.
@@ -106,6 +111,8 @@ pub struct Scheduler {
     host: &'static str,
     life: u32,
     leader: LeaderElector,
+    /// It was asked to end, and gives its lease back.
+    exiting: bool,
     pub(super) cache: Cache,
     pub(super) queue: SchedulingQueue,
     pub(super) recorder: Recorder,
@@ -134,6 +141,7 @@ impl Scheduler {
             host,
             life: 0,
             leader: LeaderElector::default(),
+            exiting: false,
             cache: Cache::default(),
             queue: SchedulingQueue::new(&config),
             recorder: Recorder::new(host),
@@ -321,6 +329,7 @@ impl Scheduler {
                 self.announce_leader(ctx, &lease);
                 self.schedule_next(ctx);
             }
+            Election::Released => self.begin_anew(ctx),
         }
     }
 
@@ -344,17 +353,39 @@ impl Scheduler {
         self.set_timer(ctx, delay, token::LEASE);
     }
 
-    /// Its manifest was changed: it is started again with another configuration.
-    fn reconfigure(&mut self, ctx: &mut Ctx<'_, Message>, text: &str) {
+    /// It is asked to end (SIGTERM), and its kubelet starts it again: because its manifest was changed, with another
+    /// configuration.
+    fn control(&mut self, ctx: &mut Ctx<'_, Message>, text: &str) {
+        if text == TERMINATE {
+            return self.exit(ctx);
+        }
         let written = text.strip_prefix("configure ").and_then(|text| serde_json::from_slice(text.as_bytes()).ok());
         if let Some(config) = written.and_then(|value: Value| SchedulerConfig::read(&value).ok()) {
             self.config = Arc::new(config);
-            self.step_down(ctx);
+            self.exit(ctx);
         }
     }
 
-    /// The lease is lost: upstream exits and is started again, knowing nothing.
-    fn step_down(&mut self, ctx: &mut Ctx<'_, Message>) {
+    /// Decides nothing more, and gives the lease back before it ends, if it holds it (`ReleaseOnCancel`).
+    fn exit(&mut self, ctx: &mut Ctx<'_, Message>) {
+        let Some((request, number)) = self.leader.release(ctx.now()) else { return self.begin_anew(ctx) };
+        if !std::mem::replace(&mut self.exiting, true) {
+            self.set_timer(ctx, self.leader.release_deadline(), token::EXIT);
+        }
+        self.calls.send(ctx, request, Purpose::Lease(number));
+    }
+
+    /// What there still is to do for one that ends: the answers about its lease.
+    fn last_message(&mut self, ctx: &mut Ctx<'_, Message>, message: &Message) {
+        let Message::Response { call, response } = message else { return };
+        let outcome = self.calls.answered(*call, response);
+        if let Some(outcome) = outcome.filter(|outcome| matches!(outcome.token, Purpose::Lease(_))) {
+            self.on_answer(ctx, outcome);
+        }
+    }
+
+    /// The process ends here, and is started again, knowing nothing: the lease is lost or given back.
+    fn begin_anew(&mut self, ctx: &mut Ctx<'_, Message>) {
         let calls: Vec<CallId> = self.informers().filter_map(|(_, informer)| informer.call()).collect();
         for call in calls {
             ctx.send(self.calls.server(), Message::Cancel { call });
@@ -442,7 +473,10 @@ impl Process<Message> for Scheduler {
 
     fn on_message(&mut self, ctx: &mut Ctx<'_, Message>, envelope: &Envelope<Message>) {
         if self.leader.lost(ctx.now()) {
-            return self.step_down(ctx);
+            return self.begin_anew(ctx);
+        }
+        if self.exiting {
+            return self.last_message(ctx, &envelope.payload);
         }
         match &envelope.payload {
             Message::Response { call, response } => self.on_response(ctx, *call, response),
@@ -454,7 +488,7 @@ impl Process<Message> for Scheduler {
                     }
                 }
             }
-            Message::Control(text) => self.reconfigure(ctx, text),
+            Message::Control(text) => self.control(ctx, text),
             // Nothing else is said to a scheduler.
             _ => {}
         }
@@ -464,8 +498,11 @@ impl Process<Message> for Scheduler {
         if token >> 32 != u64::from(self.life) {
             return;
         }
-        if self.leader.lost(ctx.now()) {
-            return self.step_down(ctx);
+        if self.leader.lost(ctx.now()) || self.exiting && token & 0xffff_ffff == token::EXIT {
+            return self.begin_anew(ctx);
+        }
+        if self.exiting {
+            return;
         }
         match token & 0xffff_ffff {
             token::CYCLE => {
@@ -490,6 +527,9 @@ impl Process<Message> for Scheduler {
     fn on_disconnect(&mut self, ctx: &mut Ctx<'_, Message>, peer: ProcessId, _why: Disconnect) {
         if peer != self.calls.server() {
             return;
+        }
+        if self.exiting {
+            return self.begin_anew(ctx);
         }
         for (token, informer) in self.informers() {
             if informer.call().is_some() {

@@ -33,6 +33,8 @@ pub struct Aftermath {
     conditions: OrdMap<(String, String), String>,
     /// Their taints, by node.
     taints: OrdMap<String, Vec<String>>,
+    /// The leader leases that were given back, until somebody takes them.
+    given_back: OrdSet<String>,
     /// Pods of which trouble was told: that they recover is told too.
     troubled: OrdSet<String>,
 }
@@ -190,7 +192,7 @@ impl Aftermath {
                 Some(plain("marks not ready".to_owned(), caption, &[], "pods"))
             }
             (Method::Put, "leases", "") if path.contains("/kube-system/") => {
-                takes_lease(&view.from, name, &value(&view.body)?)
+                self.lease(&view.from, name, &value(&view.body)?)
             }
             (Method::Get, ..) => self.broken.contains(&envelope.from).then(|| watch_again(&view.from, path, resource)),
             (Method::Put | Method::Patch, "nodes", "status") => self.node_status(session, &from, name, view),
@@ -290,20 +292,40 @@ impl Aftermath {
         let caption = Caption(vec![(false, format!("{from} {before}")), (true, node.to_owned()), (false, after)]);
         Some(plain(format!("taints {key}"), caption, &[], "nodes"))
     }
-}
 
-/// Whoever takes a leader lease that another held says so; a renewal says nothing.
-fn takes_lease(from: &str, lease: &str, body: &Value) -> Option<Beat> {
-    let spec = body.get("spec")?;
-    let taken = spec.get("acquireTime")? == spec.get("renewTime")? && spec.get("leaseTransitions")?.as_i64()? > 0;
-    let seconds = spec.get("leaseDurationSeconds")?.as_i64()?;
-    let caption = Caption(vec![
-        (true, from.to_owned()),
-        (false, " takes the lease ".to_owned()),
-        (true, lease.to_owned()),
-        (false, format!(": its holder has not renewed it for {seconds} s. It leads from now on.")),
-    ]);
-    taken.then(|| plain(format!("takes lease {lease}"), caption, &[], ""))
+    /// Whoever takes a leader lease that another held says so, and who gives one back; a renewal says nothing.
+    fn lease(&mut self, from: &str, lease: &str, body: &Value) -> Option<Beat> {
+        let spec = body.get("spec")?;
+        if spec.get("acquireTime")? != spec.get("renewTime")? {
+            return None;
+        }
+        let told = |verb: &str, words: &str, rest: String| {
+            let caption = Caption(vec![
+                (true, from.to_owned()),
+                (false, format!(" {words} ")),
+                (true, lease.to_owned()),
+                (false, rest),
+            ]);
+            Some(plain(format!("{verb} {lease}"), caption, &[], ""))
+        };
+        if spec.get("holderIdentity").and_then(Value::as_str).unwrap_or_default().is_empty() {
+            self.given_back.insert(lease.to_owned());
+            return told(
+                "gives back lease",
+                "gives back the lease",
+                ", so that nobody waits for it to run out.".to_owned(),
+            );
+        }
+        if spec.get("leaseTransitions")?.as_i64()? == 0 {
+            return None;
+        }
+        let why = if self.given_back.remove(lease).is_some() {
+            "its holder gave it back".to_owned()
+        } else {
+            format!("its holder has not renewed it for {} s", spec.get("leaseDurationSeconds")?.as_i64()?)
+        };
+        told("takes lease", "takes the lease", format!(": {why}. It leads from now on."))
+    }
 }
 
 /// Whether an act breaks something.

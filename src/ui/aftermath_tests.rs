@@ -6,6 +6,7 @@ use std::time::Duration;
 use expect_test::expect_file;
 
 use crate::cluster::{Config, FaultSpec, Stuff};
+use crate::scheduler::Scheduler;
 
 use super::*;
 
@@ -58,6 +59,20 @@ fn a_leader_that_is_stopped_while_another_stands_by() {
     let name = "kube-scheduler".to_owned();
     let acts = [(Command::StopProcess { name: name.clone() }, 30), (Command::StartProcess { name }, 20)];
     expect_file!["aftermath/leader.txt"].assert_eq(&told(&play(&mut session, &acts)));
+}
+
+#[test]
+fn a_scheduler_that_is_restarted_gives_its_lease_back() {
+    let mut session = Session::ready(Config { control_planes: 2, ..Config::default() });
+    let kernel = session.world().kernel();
+    let leads = |name: &&str| {
+        let process = kernel.resolve(name).expect("it is there");
+        kernel.inspect::<Scheduler>(process).is_some_and(Scheduler::leads)
+    };
+    let name =
+        ["kube-scheduler", "kube-scheduler/control-plane-2"].into_iter().find(leads).expect("one leads").to_owned();
+    let aftermath = play(&mut session, &[(Command::Restart { name }, 20)]);
+    expect_file!["aftermath/restart.txt"].assert_eq(&told(&aftermath));
 }
 
 #[test]

@@ -59,6 +59,16 @@ fn stateful_sets_and_their_templates() {
             "spec.volumeClaimTemplates[0].spec.resources[storage]: Required value",
         ],
     );
+    // What is wrong with the claims' templates comes before what is wrong with the count and the pods' template.
+    check(
+        kind,
+        &set(pod, "[{metadata: {name: data}, spec: {resources: {requests: {storage: 1Gi}}}}]", -1),
+        &[
+            "spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required",
+            "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
+            &name,
+        ],
+    );
     check_update(kind, &set(pod, good, 1), &set(pod, good, 2), &[]);
     check_update(kind, &set(plain, good, 1), &set(pod, good, 2), &[&name]);
 }
@@ -130,7 +140,24 @@ fn quotas() {
         "spec: {hard: {pods: 1}, scopeSelector: {matchExpressions: [{scopeName: PriorityClass, operator: In}, {scopeName: Terminating, operator: In, values: [x]}]}}",
         &[
             "spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
-            "spec.scopeSelector.matchExpressions.operator: Invalid value: \"In\": must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+            "spec.scopeSelector.matchExpressions.operator: Invalid value: \"In\": must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+        ],
+    );
+    check(
+        kind,
+        "spec: {hard: {requests.storage: 1Gi, pods: 1}, scopeSelector: {matchExpressions: [{scopeName: VolumeAttributesClass, operator: In, values: [gold]}]}}",
+        &[
+            "spec.scopeSelector.matchExpressions: Invalid value: {\"MatchExpressions\":[{\"ScopeName\":\"VolumeAttributesClass\",\"Operator\":\"In\",\"Values\":[\"gold\"]}]}: unsupported scope applied to resource",
+        ],
+    );
+    check(
+        kind,
+        "spec: {hard: {pods: 1}, scopes: [Terminating, NotTerminating, CrossNamespacePodAffinity, Never], scopeSelector: {matchExpressions: [{scopeName: CrossNamespacePodAffinity, operator: DoesNotExist, values: [x]}]}}",
+        &[
+            "spec.scopes: Invalid value: [\"Terminating\",\"NotTerminating\",\"CrossNamespacePodAffinity\",\"Never\"]: unsupported scope",
+            "spec.scopes: Invalid value: [\"Terminating\",\"NotTerminating\",\"CrossNamespacePodAffinity\",\"Never\"]: conflicting scopes",
+            "spec.scopeSelector.matchExpressions.operator: Invalid value: \"DoesNotExist\": must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+            "spec.scopeSelector.matchExpressions.values: Invalid value: [\"x\"]: must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector",
         ],
     );
     check_update(

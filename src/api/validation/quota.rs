@@ -153,7 +153,7 @@ fn scope_selector(spec: &ResourceQuotaSpec, selector: &ScopeSelector, path: &Pat
         }
         let by_value = matches!(scope, "PriorityClass" | "VolumeAttributesClass");
         if is_scope(scope) && !by_value && operator != "Exists" {
-            let detail = "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, \
+            let detail = "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, \
                           ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, \
                           ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
             errors.push(FieldError::invalid(&path.child("operator"), operator, detail));

@@ -29,15 +29,14 @@ pub fn stateful_set(own: &StatefulSet, errors: &mut Errors) {
     if !name.is_empty() {
         each(names::dns1123_label(name), name, &path.child("serviceName"), errors);
     }
-    stateful_set_spec(spec, Templates::Checked, &path, errors);
+    stateful_set_spec(spec, Options::default(), &path, errors);
 }
 
-/// Whether the templates of pods and claims are looked at: `StatefulSetValidationOptions`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Templates {
-    Checked,
-    /// They were stored before they were checked at all, and are let alone.
-    Skipped,
+/// Templates that were stored before they were checked at all are let alone: `StatefulSetValidationOptions`.
+#[derive(Clone, Copy, Default)]
+struct Options {
+    skip_pod_template: bool,
+    skip_claim_templates: bool,
 }
 
 /// `ValidateStatefulSetUpdate`.
@@ -46,10 +45,13 @@ pub fn stateful_set_update(new: &StatefulSet, old: &StatefulSet, errors: &mut Er
     let empty = StatefulSetSpec::default();
     let path = Path::new("spec");
     let (new, old) = (new.spec.as_ref().unwrap_or(&empty), old.spec.as_ref().unwrap_or(&empty));
-    let mut before = Errors::default();
-    templates(old, &path, &mut before);
-    let are_old = if before.is_empty() { Templates::Checked } else { Templates::Skipped };
-    stateful_set_spec(new, are_old, &path, errors);
+    let is_wrong = |check: fn(&StatefulSetSpec, &Path, &mut Errors)| {
+        let mut before = Errors::default();
+        check(old, &path, &mut before);
+        !before.is_empty()
+    };
+    let options = Options { skip_pod_template: is_wrong(template), skip_claim_templates: is_wrong(claim_templates) };
+    stateful_set_spec(new, options, &path, errors);
     // What may change is taken from the old one; the rest must be the same.
     let kept = StatefulSetSpec {
         replicas: old.replicas,
@@ -69,7 +71,7 @@ pub fn stateful_set_update(new: &StatefulSet, old: &StatefulSet, errors: &mut Er
     }
 }
 
-fn stateful_set_spec(spec: &StatefulSetSpec, checked: Templates, path: &Path, errors: &mut Errors) {
+fn stateful_set_spec(spec: &StatefulSetSpec, options: Options, path: &Path, errors: &mut Errors) {
     let policy_path = path.child("podManagementPolicy");
     match text(&spec.pod_management_policy) {
         "" => errors.push(FieldError::required(&policy_path, "")),
@@ -85,6 +87,9 @@ fn stateful_set_spec(spec: &StatefulSetSpec, checked: Templates, path: &Path, er
             }
         }
     }
+    if !options.skip_claim_templates {
+        claim_templates(spec, path, errors);
+    }
     nonnegative(i64::from(spec.replicas.unwrap_or(0)), &path.child("replicas"), errors);
     nonnegative(i64::from(spec.min_ready_seconds.unwrap_or(0)), &path.child("minReadySeconds"), errors);
     if let Some(ordinals) = &spec.ordinals {
@@ -95,9 +100,10 @@ fn stateful_set_spec(spec: &StatefulSetSpec, checked: Templates, path: &Path, er
     }
     // Where the selector is none, nothing is said of the template.
     if selector_and_labels(spec, path, errors) {
-        match checked {
-            Templates::Checked => templates(spec, path, errors),
-            Templates::Skipped => pod_template_metadata(&spec.template, &path.child("template"), errors),
+        if options.skip_pod_template {
+            pod_template_metadata(&spec.template, &path.child("template"), errors);
+        } else {
+            template(spec, path, errors);
         }
     }
     let pod = spec.template.spec.as_ref();
@@ -138,9 +144,12 @@ fn selector_and_labels(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors)
     true
 }
 
-/// The templates of pods and of claims.
-fn templates(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors) {
+fn template(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors) {
     pod_template(&with_claims(spec), &path.child("template"), errors);
+}
+
+/// `ValidateVolumeClaimTemplates`.
+fn claim_templates(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors) {
     let path = path.child("volumeClaimTemplates");
     for (index, claim) in items(&spec.volume_claim_templates).iter().enumerate() {
         let empty = PersistentVolumeClaimSpec::default();

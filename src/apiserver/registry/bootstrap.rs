@@ -2,8 +2,9 @@
 //! its endpoints.
 //!
 //! Mirrors pkg/controlplane/controller (systemnamespaces, kubernetesservice), the hook
-//! `scheduling/bootstrap-system-priority-classes`, and pkg/controlplane/reconcilers for the one API server there is.
-//! Leaves out: the master leases by which several tell each other that they are there, default roles.
+//! `scheduling/bootstrap-system-priority-classes`, and pkg/controlplane/reconcilers for the one API server there is:
+//! its endpoints are put right again when somebody else wrote them. Leaves out: the master leases by which several
+//! servers tell each other that they are there, default roles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::api::kinds::priorityclass;
-use crate::api::{Body, Kind, Message, Method, Request, Status};
+use crate::api::{Body, Kind, Message, Method, Object, Request, Status};
 use crate::sim::Ctx;
 
 use super::super::server::{ApiServer, timer};
@@ -24,6 +25,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// `--advertise-address` and the secure port.
 const ADDRESS: &str = "172.18.0.2";
 const PORT: i32 = 6443;
+const SKIP_MIRROR: &str = "endpointslice.kubernetes.io/skip-mirror";
 
 /// The namespaces, in the order they are made.
 const NAMESPACES: &[&str] = &["kube-system", "kube-public", "kube-node-lease", "default"];
@@ -54,7 +56,7 @@ fn kubernetes_endpoints() -> Value {
         "metadata": {
             "name": "kubernetes",
             "namespace": "default",
-            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+            "labels": {SKIP_MIRROR: "true"},
         },
         "subsets": [{
             "addresses": [{"ip": ADDRESS}],
@@ -85,6 +87,36 @@ const OF_KUBERNETES: &[(Kind, fn() -> Value)] = &[
     (Kind::EndpointSlice, kubernetes_slice),
 ];
 
+/// The endpoints as they must become, if they are not so: one subset with the server's address, not mirrored
+/// (`checkEndpointSubsetFormatWithLease`). Ports are put right only where everything is made anew.
+fn mended_endpoints(current: &Object) -> Option<Value> {
+    let mut value = current.to_value();
+    let before = value.clone();
+    let wanted = kubernetes_endpoints();
+    value["metadata"]["labels"][SKIP_MIRROR] = json!("true");
+    match value["subsets"].as_array().map(Vec::as_slice) {
+        Some([only]) => {
+            let addresses = only["addresses"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if !matches!(addresses, [one] if one["ip"] == ADDRESS) {
+                value["subsets"][0]["addresses"] = wanted["subsets"][0]["addresses"].clone();
+            }
+        }
+        _ => value["subsets"] = wanted["subsets"].clone(),
+    }
+    (value != before).then_some(value)
+}
+
+/// The slice as the endpoints have it, if it is not so (`EnsureEndpointSliceFromEndpoints`).
+fn mended_slice(current: &Object, endpoints: &Object) -> Option<Value> {
+    let mut value = current.to_value();
+    let before = value.clone();
+    let (wanted, endpoints) = (kubernetes_slice(), endpoints.to_value());
+    value["metadata"]["labels"] = wanted["metadata"]["labels"].clone();
+    value["ports"] = endpoints["subsets"][0]["ports"].clone();
+    value["endpoints"] = wanted["endpoints"].clone();
+    (value != before).then_some(value)
+}
+
 impl ApiServer {
     /// The cache is filled for the first time since the start.
     pub(in super::super) fn begin(&mut self, ctx: &mut Ctx<'_, Message>) {
@@ -104,12 +136,26 @@ impl ApiServer {
             (Kind::PriorityClass.info().path("", ""), class)
         } else if let Some((kind, body)) = OF_KUBERNETES.iter().find(|(kind, _)| absent(*kind)) {
             (kind.info().path("default", ""), body())
+        } else if let Some((kind, body)) = self.mended() {
+            let request = Request::new(Method::Put, kind.info().path("default", "kubernetes"));
+            return self.ask_itself(ctx, request.body(Body::Json(Arc::new(body))));
         } else {
             ctx.set_timer(INTERVAL, timer::BOOTSTRAP);
             self.serve_waiting(ctx);
             return;
         };
-        let mut request = Request::new(Method::Post, path).body(Body::Json(Arc::new(body)));
+        self.ask_itself(ctx, Request::new(Method::Post, path).body(Body::Json(Arc::new(body))));
+    }
+
+    /// What of the `kubernetes` service somebody else has changed, as it must become.
+    fn mended(&self) -> Option<(Kind, Value)> {
+        let endpoints = self.cache.find(Kind::Endpoints, "default", "kubernetes")?;
+        let slice = self.cache.find(Kind::EndpointSlice, "default", "kubernetes")?;
+        let own = mended_endpoints(endpoints).map(|value| (Kind::Endpoints, value));
+        own.or_else(|| mended_slice(slice, endpoints).map(|value| (Kind::EndpointSlice, value)))
+    }
+
+    fn ask_itself(&mut self, ctx: &mut Ctx<'_, Message>, mut request: Request) {
         request.user_agent = Arc::from("kube-apiserver/v1.36.0");
         request.user = Arc::from("system:apiserver");
         let call = Call::new(ctx, Origin::Bootstrap, Arc::new(request));

@@ -13,6 +13,7 @@ use crate::api::{Kind, Object, ObjectKey, Request, Typed};
 use crate::controllers::controller::Stores;
 use crate::controllers::hash;
 use crate::controllers::history::{self, HASH_LABEL};
+use crate::controllers::owners::is_controlled_by;
 use crate::controllers::plan::{Answer, Write};
 
 /// The revisions of a set.
@@ -65,7 +66,9 @@ pub fn find(set: &Object, mut all: Vec<Arc<Object>>, stores: &Stores, answers: &
     let typed = set.expect::<DaemonSet>();
     let mut collisions = typed.status.as_ref().and_then(|status| status.collision_count);
     let written = answers.iter().filter_map(|answer| answer.object());
-    for revision in written.filter(|object| object.kind() == Kind::ControllerRevision) {
+    // Those that it let go are not its own any more.
+    let own = |object: &&Arc<Object>| object.kind() == Kind::ControllerRevision && is_controlled_by(object.meta(), set);
+    for revision in written.filter(own) {
         all.retain(|other| other.uid() != revision.uid());
         all.push(revision.clone());
     }
@@ -92,13 +95,13 @@ pub fn find(set: &Object, mut all: Vec<Arc<Object>>, stores: &Stores, answers: &
 }
 
 /// The requests that delete revisions beyond `spec.revisionHistoryLimit` which no pod is of, oldest first.
-pub fn clean_up(set: &Object, revisions: &Revisions, stores: &Stores) -> Vec<Write> {
+pub fn clean_up(set: &Object, revisions: &Revisions, pods: &[Arc<Object>]) -> Vec<Write> {
     let limit = set.expect::<DaemonSet>().spec.as_ref().and_then(|spec| spec.revision_history_limit).unwrap_or(10);
     let surplus = revisions.old.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
     if surplus == 0 {
         return Vec::new();
     }
-    let live = |hash: &str| stores.of(Kind::Pod).owned_by(set.uid()).any(|pod| hash_of(pod) == hash);
+    let live = |hash: &str| pods.iter().any(|pod| hash_of(pod) == hash);
     let dead = revisions.old.iter().filter(|revision| !live(hash_of(revision))).take(surplus);
     dead.map(|old| Write::new(Request::delete(Kind::ControllerRevision.info(), old.namespace(), old.name()))).collect()
 }

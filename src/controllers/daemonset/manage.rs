@@ -38,6 +38,8 @@ pub struct View<'a> {
     pub set: &'a Object,
     /// The hash of the current template.
     pub hash: &'a str,
+    /// Its pods, those that it adopted just now among them.
+    pub pods: &'a [Arc<Object>],
     pub stores: &'a Stores,
     pub unix_micros: i64,
 }
@@ -194,6 +196,6 @@ impl View<'_> {
 
     /// The pods by node.
     pub fn by_node(&self) -> OrdMap<Arc<str>, Vec<Arc<Object>>> {
-        nodes::by_node(self.set, self.stores, false)
+        nodes::by_node(self.pods, false)
     }
 }

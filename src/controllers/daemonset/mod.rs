@@ -1,7 +1,6 @@
 //! The DaemonSet controller: a pod on every node that fits.
 //!
-//! Mirrors pkg/controller/daemon. Leaves out: going on within the sync that adopted or released something (the
-//! watch brings the key back).
+//! Mirrors pkg/controller/daemon.
 
 pub mod backoff;
 pub mod history;
@@ -12,6 +11,7 @@ pub mod status;
 mod tests;
 pub mod update;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::DaemonSet;
@@ -20,7 +20,7 @@ use k8s_openapi::api::core::v1::Node;
 use crate::api::{Kind, Method, Object, Reason, Request};
 use crate::client::Change;
 
-use super::adoption::{self, CLAIMED, Claims, RECHECKED};
+use super::adoption::{self, CLAIMED, Claims, RECHECKED, adopted};
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
 use super::expectations::Expectations;
 use super::owners::controller_of;
@@ -137,10 +137,17 @@ impl DaemonSetController {
     }
 }
 
+/// The pods of the set: what it has and picks, and what it adopted in this sync.
+fn pods_of(turn: &Turn, set: &Object) -> Vec<Arc<Object>> {
+    let owned = turn.observed.stores.of(Kind::Pod).owned_by(set.uid()).chain(adopted(turn, set, Kind::Pod));
+    owned.filter(|pod| picks(set, pod)).cloned().collect()
+}
+
 /// The first failure among the writes of this sync.
 fn failure(turn: &Turn) -> Option<String> {
     turn.failure(|answer| match answer.request.method {
-        Method::Get => false,
+        // Claims have failed before, where they counted.
+        Method::Get | Method::Patch => false,
         Method::Delete => !answer.failed_with(Reason::NotFound),
         _ => true,
     })
@@ -152,7 +159,7 @@ fn finish(turn: &Turn, view: &View<'_>, revisions: &Revisions, observe: bool) ->
     let (ready, available) = (status.number_ready, status.number_available.unwrap_or(0));
     let summary = format!("{} nodes, {ready} ready, {available} available", status.desired_number_scheduled);
     let written = status::write(view.set, status).map(|write| write.recovering(STATUS_AGAIN).step());
-    let deleted = history::clean_up(view.set, revisions, view.stores).into_iter().map(Write::step);
+    let deleted = history::clean_up(view.set, revisions, view.pods).into_iter().map(Write::step);
     let min_ready = view.min_ready_seconds();
     let waits = min_ready > 0 && ready != available;
     Plan {
@@ -230,9 +237,6 @@ impl Controller for DaemonSetController {
         if let Some(plan) = adoption::plan(turn, set, claimed) {
             return plan;
         }
-        if turn.phase == CLAIMED {
-            return Plan::nothing("it hears of what it claimed next");
-        }
         let revisions = match history::find(set, all, &turn.observed.stores, &turn.answers) {
             Found::Here(revisions) => revisions,
             Found::Write(_) if turn.phase == REVISED => {
@@ -245,9 +249,9 @@ impl Controller for DaemonSetController {
             }
         };
         let (stores, unix_micros) = (&turn.observed.stores, turn.observed.unix_micros);
-        let view = View { set, hash: &revisions.hash, stores, unix_micros };
+        let view = View { set, hash: &revisions.hash, pods: &pods_of(turn, set), stores, unix_micros };
         match turn.phase {
-            "" | RECHECKED | REVISED => self.manage(turn, &view, &revisions),
+            "" | RECHECKED | CLAIMED | REVISED => self.manage(turn, &view, &revisions),
             STATUS => finish(turn, &view, &revisions, true),
             STATUS_AGAIN | STATUS_READ => status_again(turn, &view, &revisions),
             phase => panic!("a DaemonSet has no phase {phase}"),

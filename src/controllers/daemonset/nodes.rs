@@ -10,10 +10,9 @@ use k8s_openapi::api::core::v1::{
     Toleration,
 };
 
+use crate::api::Object;
 use crate::api::node_selector::RequiredNodeAffinity;
 use crate::api::taints::tolerated;
-use crate::api::{Kind, Object};
-use crate::controllers::controller::Stores;
 use crate::controllers::pods;
 use crate::sim::Order;
 use crate::sim::persistent::OrdMap;
@@ -113,11 +112,11 @@ pub fn fit(set: &DaemonSet, node: &Node) -> Fit {
     Fit { should_run: true, should_continue: true }
 }
 
-/// The pods of a set by the node they are on or bound for, older ones first (`getNodesToDaemonPods`, sorted
+/// Pods by the node they are on or bound for, older ones first (`getNodesToDaemonPods`, sorted
 /// `byCreationTimestampAndPhase`). `with_ended`: also those that are deleted and have come to their end.
-pub fn by_node(set: &Object, stores: &Stores, with_ended: bool) -> OrdMap<Arc<str>, Vec<Arc<Object>>> {
+pub fn by_node(all: &[Arc<Object>], with_ended: bool) -> OrdMap<Arc<str>, Vec<Arc<Object>>> {
     let mut map: OrdMap<Arc<str>, Vec<Arc<Object>>> = OrdMap::new();
-    for object in stores.of(Kind::Pod).owned_by(set.uid()) {
+    for object in all {
         let pod = object.expect::<Pod>();
         let node = target(pod);
         if !node.is_empty() && (with_ended || !(pods::is_terminal(pod) && pods::is_terminating(pod))) {

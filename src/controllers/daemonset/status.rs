@@ -14,7 +14,7 @@ use super::nodes;
 
 /// What the nodes come to. `observe`: the controller has acted on this generation.
 pub fn calculate(view: &View<'_>, collisions: Option<i32>, observe: bool) -> DaemonSetStatus {
-    let pods = nodes::by_node(view.set, view.stores, true);
+    let pods = nodes::by_node(view.pods, true);
     let old = view.typed().status.clone().unwrap_or_default();
     let mut status = DaemonSetStatus { conditions: old.conditions, ..DaemonSetStatus::default() };
     let (mut updated, mut available) = (0, 0);

@@ -77,6 +77,22 @@ impl Bench {
                         }
                         Body::Object(self.put((**object).clone()))
                     }
+                    (Method::Get, _) => {
+                        said.push("reads itself".to_owned());
+                        let key = ObjectKey::new("default", "agent");
+                        Body::Object(self.observed.stores.of(Kind::DaemonSet).get(&key).expect("the set").clone())
+                    }
+                    (Method::Patch, Body::Json(patch)) => {
+                        let adopts = patch.pointer("/metadata/ownerReferences/0/controller").is_some();
+                        said.push(format!("{} {name}", if adopts { "adopts" } else { "releases" }));
+                        // The watch is late: the store still has the pod as it was.
+                        let key = ObjectKey::new("default", name);
+                        let mut pod = (**self.observed.stores.of(Kind::Pod).get(&key).expect("the pod")).clone();
+                        let set = self.observed.stores.of(Kind::DaemonSet).iter().next().expect("the set").1;
+                        let reference = crate::controllers::owners::controller_ref(set);
+                        pod.meta_mut().owner_references = adopts.then(|| vec![reference]);
+                        Body::Object(Arc::new(pod))
+                    }
                     _ => Body::Empty,
                 };
                 turn.answers.push(fake::answer((*write.request).clone(), body));
@@ -133,6 +149,26 @@ impl Bench {
         let image = |pod: &Pod| pod.spec.as_ref()?.containers.first()?.image.clone();
         self.pods().iter().filter_map(image).collect()
     }
+}
+
+#[test]
+fn it_goes_on_with_what_it_adopted_and_without_what_it_let_go() {
+    let mut bench = Bench::new(&["a", "b"], json!({}));
+    let member = |name: &str, node: &str, app: &str| {
+        let mut pod = Pod::default();
+        pod.metadata.name = Some(name.to_owned());
+        pod.metadata.namespace = Some("default".to_owned());
+        pod.metadata.uid = Some(name.to_owned());
+        pod.metadata.labels = Some([("app".to_owned(), app.to_owned())].into());
+        pod.spec.get_or_insert_default().node_name = Some(node.to_owned());
+        pod.into_object()
+    };
+    bench.put(member("orphan", "a", "agent"));
+    let mut stranger = member("stranger", "b", "other");
+    let set = bench.observed.stores.of(Kind::DaemonSet).iter().next().expect("the set").1.clone();
+    stranger.meta_mut().owner_references = Some(vec![crate::controllers::owners::controller_ref(&set)]);
+    bench.put(stranger);
+    assert_eq!(bench.sync(), ["reads itself", "adopts orphan", "releases stranger", "create on b"]);
 }
 
 #[test]

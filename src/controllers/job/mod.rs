@@ -1,7 +1,6 @@
 //! The Job controller: pods until enough of them have succeeded, or too many have failed.
 //!
-//! Mirrors pkg/controller/job. Leaves out: metrics, going on within the sync that adopted or released something
-//! (the watch brings the key back), and reading a Job live before it adopts.
+//! Mirrors pkg/controller/job. Leaves out: metrics.
 
 pub mod backoff;
 pub mod conditions;
@@ -11,6 +10,8 @@ pub mod manage;
 pub mod order;
 pub mod success_policy;
 pub mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::api::{Body, Kind, Method, Object, ObjectKey, Reason, Request};
 use crate::client::Change;
 use crate::sim::persistent::{OrdMap, OrdSet};
 
+use super::adoption::{self, CLAIMED, Claims, RECHECKED, adopted};
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
 use super::expectations::Expectations;
 use super::owners::{self, controller_of};
@@ -186,9 +188,10 @@ impl JobController {
     }
 
     /// The steps that adopt the pods which the selector picks and release those it does not.
-    fn claims(&self, turn: &Turn, job: &Object) -> Vec<Step> {
+    fn claims(&self, turn: &Turn, job: &Object) -> Claims {
+        let mut claims = Claims::default();
         if job.meta().deletion_timestamp.is_some() {
-            return Vec::new();
+            return claims;
         }
         let store = turn.observed.stores.of(Kind::Pod);
         let orphans = self.orphans.of(job.namespace(), store).filter(|pod| picks(job, pod));
@@ -202,13 +205,12 @@ impl JobController {
         };
         let patch = |pod: &Arc<Object>, meta: serde_json::Value| {
             let (info, kind) = (Kind::Pod.info(), content_type::STRATEGIC_MERGE_PATCH);
-            let request = Request::patch(info, pod.namespace(), pod.name(), "", kind, json!({ "metadata": meta }));
-            Write::new(request).tolerating(&[Reason::NotFound, Reason::Invalid])
+            Request::patch(info, pod.namespace(), pod.name(), "", kind, json!({ "metadata": meta }))
         };
-        let mut writes: Vec<Write> = orphans.map(|pod| patch(pod, adopt(pod))).collect();
+        orphans.for_each(|pod| claims.adopt_by(patch(pod, adopt(pod))));
         let strangers = store.owned_by(job.uid()).filter(|pod| !picks(job, pod));
-        writes.extend(strangers.map(|pod| patch(pod, release(pod))));
-        if writes.is_empty() { Vec::new() } else { vec![Step::Batch(writes)] }
+        strangers.for_each(|pod| claims.release_by(patch(pod, release(pod))));
+        claims
     }
 
     fn forget(&mut self, key: &ObjectKey) {
@@ -221,7 +223,7 @@ impl JobController {
     /// The first look: what its pods come to, and what to do about them.
     fn begin(&mut self, turn: &Turn, job: &Object) -> Plan {
         let key = &turn.key.key;
-        let pods = turn.observed.stores.of(Kind::Pod).owned_by(job.uid());
+        let pods = turn.observed.stores.of(Kind::Pod).owned_by(job.uid()).chain(adopted(turn, job, Kind::Pod));
         let view = View {
             job,
             pods: pods.filter(|pod| picks(job, pod)).cloned().collect(),
@@ -351,11 +353,16 @@ fn is_pod(request: &Request) -> bool {
     request.path.contains("/pods")
 }
 
+/// Whether a patch adopts or releases a pod.
+fn is_claim(request: &Request) -> bool {
+    matches!(&request.body, Body::Json(patch) if patch.pointer("/metadata/ownerReferences").is_some())
+}
+
 /// The pods whose finalizers were to go, and whether they have.
 fn patched(turn: &Turn) -> impl Iterator<Item = (&Arc<Object>, bool)> {
     let patches =
         turn.answers.iter().filter(|answer| answer.request.method == Method::Patch && is_pod(&answer.request));
-    patches.filter_map(|answer| {
+    patches.filter(|answer| !is_claim(&answer.request)).filter_map(|answer| {
         let gone = answer.failure().is_none() || answer.failed_with(Reason::NotFound);
         Some((pod_at(turn, &answer.request)?, gone))
     })
@@ -388,7 +395,8 @@ fn outcome(turn: &Turn) -> (i32, i32, i32) {
 fn failure(turn: &Turn) -> Option<String> {
     turn.failure(|answer| {
         let gone = answer.request.method != Method::Post && answer.failed_with(Reason::NotFound);
-        is_pod(&answer.request) && !gone
+        // Claims have failed before, where they counted.
+        is_pod(&answer.request) && !is_claim(&answer.request) && !gone
     })
 }
 
@@ -423,7 +431,7 @@ impl Controller for JobController {
             return Plan::nothing("it is gone");
         };
         match turn.phase {
-            "" => {}
+            "" | RECHECKED | CLAIMED => {}
             TRACK => return self.track(turn),
             SETTLE => return self.settle(turn),
             phase => panic!("a Job has no phase {phase}"),
@@ -441,8 +449,7 @@ impl Controller for JobController {
             let event = Announce::warning(job, "UnknownCompletionMode", message);
             return Plan::steps("its completion mode is unknown", vec![Step::Event(event)]);
         }
-        let claims = self.claims(turn, job);
-        if claims.is_empty() { self.begin(turn, job) } else { Plan::steps("pods to adopt or release", claims) }
+        adoption::plan(turn, job, || self.claims(turn, job)).unwrap_or_else(|| self.begin(turn, job))
     }
 
     fn on_answer(&mut self, key: &WorkKey, write: &Write, answer: Option<&Answer>) {

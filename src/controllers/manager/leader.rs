@@ -26,7 +26,8 @@ impl ControllerManager {
     pub(super) fn lease_answered(&mut self, ctx: &mut Ctx<'_, Message>, number: u32, response: Option<&Response>) {
         match self.leader.answered(ctx.now(), ctx.unix_micros(), number, response) {
             Election::Ask(request, number) => self.post_lease(ctx, &request, Some(Purpose::Lease(number))),
-            Election::Wait => {}
+            // A controller manager that ends gives nothing back.
+            Election::Wait | Election::Released => {}
             Election::Elected(lease) => {
                 self.announce_leader(ctx, &lease);
                 self.lead(ctx);

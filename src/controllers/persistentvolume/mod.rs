@@ -5,6 +5,7 @@
 
 mod claim;
 mod matching;
+mod recycle;
 mod volume;
 
 use std::time::Duration;
@@ -86,6 +87,8 @@ impl Controller for PersistentVolumeController {
             }
             Kind::StorageClass => wishes.extend(waiting(observed)),
             _ => {
+                let recycled = change.new.as_ref().or(change.old.as_ref()).and_then(|pod| recycle::of_pod(pod));
+                wishes.extend(recycled.map(|key| Enqueue::now(WorkKey::new(Kind::PersistentVolume, key))));
                 // Somebody wants to use a claim that waits for its first consumer.
                 let Some(object) = change.new.as_ref().filter(|_| change.old.is_none()) else { return wishes };
                 let pod: &Pod = object.expect();
@@ -105,8 +108,9 @@ impl Controller for PersistentVolumeController {
         let waits = object.kind() == Kind::PersistentVolumeClaim
             && claim_phase(object.expect()) == "Pending"
             && volume_name(object.expect()).is_empty();
+        let recycles = object.get::<PersistentVolume>().is_some_and(recycle::is_tried_again);
         // Upstream's informers tell everything anew every 15 s; only what waits is worth it.
-        if waits {
+        if waits || recycles {
             plan.requeue_after = Some(SYNC_PERIOD);
         }
         plan

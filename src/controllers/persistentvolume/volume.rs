@@ -1,7 +1,7 @@
 //! A volume: whose it is, and what becomes of it when nobody's.
 //!
-//! Mirrors `syncVolume` and `reclaimVolume` of pv_controller.go. Leaves out: the pods that recycle volumes (the
-//! policy is deprecated), and the deletion of volumes by plugins in the tree, of which none is left.
+//! Mirrors `syncVolume` and `reclaimVolume` of pv_controller.go. Leaves out: the deletion of volumes by plugins in the
+//! tree, of which none is left.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 
@@ -9,6 +9,8 @@ use crate::api::volumes::{PROVISIONED_BY, annotation, volume_name, volume_phase}
 use crate::api::{Kind, Object, ObjectKey, Request, Typed};
 use crate::controllers::controller::{Enqueue, Stores, WorkKey};
 use crate::controllers::plan::{Announce, Plan, Step, Write};
+
+use super::recycle;
 
 /// What is to be done about a volume.
 pub fn sync(object: &Object, stores: &Stores) -> Plan {
@@ -24,7 +26,7 @@ pub fn sync(object: &Object, stores: &Stores) -> Plan {
     );
     let claim = stores.of(Kind::PersistentVolumeClaim).get(&key);
     match claim.filter(|claim| Some(claim.uid()) == reference.uid.as_deref()) {
-        None => released(object, volume),
+        None => released(object, volume, stores),
         Some(claim) => {
             let own: &PersistentVolumeClaim = claim.expect();
             if volume_name(own).is_empty() {
@@ -35,25 +37,19 @@ pub fn sync(object: &Object, stores: &Stores) -> Plan {
             if volume_name(own) == object.name() {
                 return phase(object, "Bound", "", Vec::new());
             }
-            released(object, volume)
+            released(object, volume, stores)
         }
     }
 }
 
 /// Its claim is gone, or has another volume.
-fn released(object: &Object, volume: &PersistentVolume) -> Plan {
+fn released(object: &Object, volume: &PersistentVolume, stores: &Stores) -> Plan {
     if !matches!(volume_phase(volume), "Released" | "Failed") {
         return phase(object, "Released", "", Vec::new());
     }
     let policy = volume.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
-    let failed = |reason, message: &str| {
-        if volume_phase(volume) == "Failed" {
-            return Plan::nothing("it could not be reclaimed");
-        }
-        phase(object, "Failed", message, vec![Step::Event(Announce::warning(object, reason, message))])
-    };
     match policy {
-        Some("Recycle") => failed("VolumeFailedRecycle", "No recycler plugin found for the volume!"),
+        Some("Recycle") => recycle::plan(object, volume, stores),
         // Whoever made it deletes it.
         Some("Delete") if annotation(&volume.metadata, PROVISIONED_BY).is_some() => {
             Plan::nothing("whoever made it deletes it")
@@ -62,10 +58,18 @@ fn released(object: &Object, volume: &PersistentVolume) -> Plan {
             let name = object.name();
             let message =
                 format!("error getting deleter volume plugin for volume {name:?}: no deletable volume plugin matched");
-            failed("VolumeFailedDelete", &message)
+            failed(object, "VolumeFailedDelete", &message)
         }
         _ => Plan::nothing("it is kept for whoever looks after it"),
     }
+}
+
+/// It could not be reclaimed, which is said once (`updateVolumePhaseWithEvent`).
+pub(super) fn failed(object: &Object, reason: &'static str, message: &str) -> Plan {
+    if volume_phase(object.expect()) == "Failed" {
+        return Plan::nothing("it could not be reclaimed");
+    }
+    phase(object, "Failed", message, vec![Step::Event(Announce::warning(object, reason, message))])
 }
 
 /// These steps, before the volume is in that phase.

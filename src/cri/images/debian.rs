@@ -11,6 +11,7 @@ pub const IMAGE: Image = Image {
         "docker.io/library/debian",
         "docker.io/library/fedora",
         "docker.io/library/rockylinux",
+        "registry.k8s.io/build-image/debian-base",
     ],
     versions: &[
         (7, 99),

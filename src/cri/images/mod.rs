@@ -23,6 +23,7 @@ mod stress;
 mod ubuntu;
 mod well_behaved;
 mod whoami;
+mod zookeeper;
 
 use std::sync::{Arc, OnceLock};
 
@@ -94,6 +95,7 @@ pub static IMAGES: &[&Image] = &[
     &stress::IMAGE,
     &ubuntu::IMAGE,
     &whoami::IMAGE,
+    &zookeeper::IMAGE,
 ];
 
 /// The image with this repository.

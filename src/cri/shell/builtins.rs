@@ -28,6 +28,9 @@ pub(super) fn base_name(command: &str) -> &str {
     command.rsplit('/').next().unwrap_or(command)
 }
 
+/// Where a command without a path is looked for, if it is a script.
+const PATH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+
 impl Machine {
     /// Runs a command that is not a function.
     pub(super) fn utility(&mut self, host: &mut Host<'_>, name: &str, argv: &[String]) -> Outcome {
@@ -39,7 +42,7 @@ impl Machine {
         if name.contains('/') {
             let path = absolute(&self.env.cwd, name);
             if let Ok(script) = host.files.read(&path) {
-                return self.shell(host, &["-c", &script]);
+                return self.script(host, &script, name, &args);
             }
             let standard = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/"];
             let known = standard.iter().any(|directory| name.strip_prefix(directory) == Some(base));
@@ -65,7 +68,15 @@ impl Machine {
         if let Some(outcome) = self.system_utility(host, base, &args) {
             return outcome;
         }
+        if let Some(script) = PATH.iter().find_map(|directory| host.files.read(&format!("{directory}/{base}")).ok()) {
+            return self.script(host, &script, name, &args);
+        }
         if self.system.permissive { Outcome::Wait(Wait::Become(argv.to_vec()), 0) } else { Outcome::NotFound }
+    }
+
+    /// Runs a file that is a script.
+    fn script(&mut self, host: &mut Host<'_>, script: &str, name: &str, args: &[&str]) -> Outcome {
+        self.shell(host, &[&["-c", script, name], args].concat())
     }
 
     /// The special and regular builtins.

@@ -178,23 +178,43 @@ impl Machine {
         let after = |flag: &str| args.iter().position(|arg| *arg == flag).and_then(|at| args.get(at + 1)).copied();
         let name = after("-name").map(super::pattern::glyphs);
         let kind = after("-type");
-        let mut pending: Vec<String> =
-            if roots.is_empty() { vec![".".into()] } else { roots.iter().map(|root| (*root).to_owned()).collect() };
-        pending.reverse();
-        while let Some(shown) = pending.pop() {
+        let depth = |flag: &str| after(flag).and_then(|depth| depth.parse::<usize>().ok());
+        let (least, most) = (depth("-mindepth").unwrap_or(0), depth("-maxdepth").unwrap_or(usize::MAX));
+        let deletes = args.contains(&"-delete");
+        let roots = if roots.is_empty() { vec!["."] } else { roots };
+        let mut pending: Vec<(String, usize)> = roots.iter().rev().map(|root| ((*root).to_owned(), 0)).collect();
+        let mut found: Vec<String> = Vec::new();
+        while let Some((shown, depth)) = pending.pop() {
             let path = self.path(&shown);
             let directory = host.files.is_directory(&path);
             let base: Vec<char> = shown.rsplit('/').next().unwrap_or_default().chars().collect();
             let wanted = name.as_ref().is_none_or(|pattern| super::pattern::matches(pattern, &base))
                 && kind.is_none_or(|kind| (kind == "d") == directory);
-            if wanted && host.files.exists(&path) {
-                self.write(host, 1, &format!("{shown}\n"));
+            if wanted && depth >= least && host.files.exists(&path) {
+                if deletes {
+                    found.push(path.clone());
+                } else {
+                    self.write(host, 1, &format!("{shown}\n"));
+                }
             }
-            for child in host.files.list(&path).unwrap_or_default().into_iter().rev() {
-                pending.push(format!("{}/{child}", shown.trim_end_matches('/')));
+            let children = if depth < most { host.files.list(&path).unwrap_or_default() } else { Vec::new() };
+            for child in children.into_iter().rev() {
+                pending.push((format!("{}/{child}", shown.trim_end_matches('/')), depth + 1));
             }
         }
-        0
+        // What is inside goes before what it is in.
+        let mut status = 0;
+        for path in found.iter().rev() {
+            let gone = match host.files.is_directory(path) {
+                true => host.files.remove_directory(path),
+                false => host.files.remove(path, false),
+            };
+            if let Err(error) = gone {
+                self.write(host, 2, &format!("find: {path}: {}\n", error.as_str()));
+                status = 1;
+            }
+        }
+        status
     }
 
     fn stat(&mut self, host: &mut Host<'_>, utility: &str, operands: &[&str]) -> i32 {

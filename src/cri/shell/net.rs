@@ -31,6 +31,17 @@ fn parse_url(url: &str) -> Url<'_> {
     Url { host, port, path: format!("/{path}") }
 }
 
+/// The address that the hosts file has for a name; the name itself where it has none.
+fn address(host: &mut Host<'_>, name: &str) -> String {
+    let hosts = host.files.read("/etc/hosts").unwrap_or_default();
+    let knows = |line: &&str| {
+        let mut words = line.split_whitespace();
+        words.next().is_some_and(|first| first.parse::<std::net::Ipv4Addr>().is_ok()) && words.any(|own| own == name)
+    };
+    let line = hosts.lines().find(knows);
+    line.and_then(|line| line.split_whitespace().next()).unwrap_or(name).to_owned()
+}
+
 impl Machine {
     /// The network utility `name`, if it is one.
     pub(super) fn net_utility(&mut self, host: &mut Host<'_>, name: &str, args: &[&str]) -> Option<Outcome> {
@@ -55,7 +66,8 @@ impl Machine {
 
     fn fetch(&mut self, host: &mut Host<'_>, url: &Url<'_>) -> Result<Answer, ConnectError> {
         let from = host.launch.ip.clone();
-        let answer = host.network.connect(&from, url.host, url.port, Some(&url.path));
+        let to = address(host, url.host);
+        let answer = host.network.connect(&from, &to, url.port, Some(&url.path));
         self.owed_micros += match &answer {
             Ok(Answer::Slow(delay)) => delay.as_micros() as u64,
             Err(ConnectError::Unreachable) => UNREACHABLE_MICROS,
@@ -188,7 +200,8 @@ impl Machine {
         let [name, port, ..] = words.as_slice() else { return Outcome::Exit(1) };
         let url = Url { host: name, port: port.parse().unwrap_or(0), path: "/".into() };
         let from = host.launch.ip.clone();
-        let answer = host.network.connect(&from, url.host, url.port, None);
+        let to = address(host, url.host);
+        let answer = host.network.connect(&from, &to, url.port, None);
         self.owed_micros += if answer == Err(ConnectError::Unreachable) { UNREACHABLE_MICROS } else { CONNECT_MICROS };
         let verbose = flags.contains('v');
         match answer {
@@ -216,14 +229,15 @@ impl Machine {
         let count: u64 = value_of(args, &["-c"]).and_then(|count| count.parse().ok()).unwrap_or(4);
         let Some(name) = operands(args, &["-c", "-W", "-w", "-i"]).last().copied() else { return Outcome::Exit(1) };
         let from = host.launch.ip.clone();
-        match host.network.connect(&from, name, 0, None) {
+        let to = address(host, name);
+        match host.network.connect(&from, &to, 0, None) {
             Err(ConnectError::UnknownHost) => {
                 self.write(host, 2, &format!("ping: bad address '{name}'\n"));
                 return Outcome::Exit(1);
             }
             Err(ConnectError::Unreachable) => {
                 let text = format!(
-                    "PING {name} ({name}): 56 data bytes\n\n--- {name} ping statistics ---\n{count} packets transmitted, 0 packets received, 100% packet loss\n"
+                    "PING {name} ({to}): 56 data bytes\n\n--- {name} ping statistics ---\n{count} packets transmitted, 0 packets received, 100% packet loss\n"
                 );
                 self.write(host, 1, &text);
                 self.owed_micros += count * 1_000_000;
@@ -231,10 +245,10 @@ impl Machine {
             }
             Ok(_) | Err(ConnectError::Refused) => {}
         }
-        let mut text = format!("PING {name} ({name}): 56 data bytes\n");
+        let mut text = format!("PING {name} ({to}): 56 data bytes\n");
         for sequence in 0..count.min(100) {
             let micros = 60 + host.rng.below(60);
-            text.push_str(&format!("64 bytes from {name}: seq={sequence} ttl=64 time=0.{micros:03} ms\n"));
+            text.push_str(&format!("64 bytes from {to}: seq={sequence} ttl=64 time=0.{micros:03} ms\n"));
         }
         text.push_str(&format!(
             "\n--- {name} ping statistics ---\n{count} packets transmitted, {count} packets received, 0% packet loss\n"

@@ -130,6 +130,13 @@ fn files_and_redirects() {
     check("echo data | tee /tmp/t; cat /tmp/t", "data\ndata\n");
     check("echo aGk= | base64 -d", "hi");
     check("cp /etc/passwd /tmp/p; rm /tmp/p; [ -f /tmp/p ] || echo gone", "gone\n");
+    check("mkdir -p /d/e && touch /d/e/f /d/g && find /d -mindepth 1 -maxdepth 1", "/d/e\n/d/g\n");
+    check(
+        "mkdir -p /d/e && touch /d/e/f && find /d -mindepth 1 -delete && ls -A /d && [ -d /d ] && echo kept",
+        "kept\n",
+    );
+    check("mkdir -p /usr/local/bin; echo 'echo got $2 of $#' > /usr/local/bin/mine; mine a b", "got b of 2\n");
+    check("echo 'echo got $1' > /tmp/s; /tmp/s x", "got x\n");
     check("touch /tmp/a.txt /tmp/b.txt /tmp/c.log; ls /tmp/*.txt", "/tmp/a.txt\n/tmp/b.txt\n");
     check("printf '%s=%03d\\n' n 7", "n=007\n");
     check("echo $((2 + 3 * 4)) $(( (1+2)*3 % 4 )) $((5 > 3 && 1 != 1))", "14 1 0\n");
@@ -145,6 +152,7 @@ fn the_machine() {
     check("which ls; command -v nope || echo none", "/bin/ls\nnone\n");
     check("wget -qO- http://10.0.0.1/path", "you asked for /path\n");
     check("wget -q -O /tmp/x 10.0.0.1 && cat /tmp/x", "you asked for /\n");
+    check("echo '10.0.0.1 other web' > /etc/hosts; wget -qO- http://web/path", "you asked for /path\n");
     assert_eq!(run("sleep 2; sleep 1m").3, Some(62));
     assert_eq!(run("sleep 0.5; sleep 0.5").3, Some(1));
     assert_eq!(run("for i in 1 2 3; do sleep 1; done").3, Some(3));

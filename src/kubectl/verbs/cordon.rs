@@ -12,7 +12,7 @@ use crate::api::http::{Method, content_type};
 use super::super::builder::{Info, SELECT_FLAGS, list, value};
 use super::super::changes::{DRY_RUN, DryRun, dry_run, patch_request};
 use super::super::discovery::resource;
-use super::super::errors::{Failure, Stop, attempt};
+use super::super::errors::{Stop, attempt};
 use super::super::flags::Args;
 use super::super::io::Io;
 use super::super::printing::print_result;
@@ -34,54 +34,49 @@ pub const VERB: Verb = Verb {
 /// What upstream prints.
 pub fn run(io: &mut Io<'_, '_>, args: &Args, cordon: bool) -> Result<i32, Stop> {
     let dry = dry_run(args)?;
-    let (nodes, mut failures) = nodes(io, args)?;
+    let nodes = nodes(io, args)?;
+    let mut failed = false;
     for node in &nodes {
         if let Err(failure) = attempt(mark(io, args, dry, node, cordon))? {
             let verb = if cordon { "cordon" } else { "uncordon" };
             let text = format!("error: unable to {verb} node \"{}\": {}\n", node.name, failure.plain());
             io.err(text);
-            failures.push(Failure::Silent);
+            failed = true;
         }
     }
-    match failures.iter().any(|failure| *failure != Failure::Silent) {
-        true => Err(Failure::Many(failures).into()),
-        false => Ok(i32::from(!failures.is_empty())),
-    }
+    Ok(i32::from(failed))
 }
 
 /// The nodes a command line names or selects.
 ///
 /// # Errors
-/// Where it does neither.
-pub fn nodes(io: &mut Io<'_, '_>, args: &Args) -> Result<(Vec<Info>, Vec<Failure>), Stop> {
+/// Where it does neither, and the first node that cannot be read: then nothing is done to any.
+pub fn nodes(io: &mut Io<'_, '_>, args: &Args) -> Result<Vec<Info>, Stop> {
     let selector = args.text_or_empty("selector");
     if args.args.is_empty() && selector.is_empty() {
-        return args.usage(format!("USAGE: {} NODE [options]", args.command.trim_start_matches("kubectl ")));
+        return args.usage(format!("USAGE: {} NODE [flags]", args.command.trim_start_matches("kubectl ")));
     }
     if !args.args.is_empty() && !selector.is_empty() {
         return args.usage("error: cannot specify both a node name and a --selector option");
     }
     let nodes = resource(io, "nodes")?;
     if args.args.is_empty() {
-        return Ok((list(io, args, &nodes, "")?, Vec::new()));
+        return list(io, args, &nodes, "");
     }
     let mut infos = Vec::new();
-    let mut failures = Vec::new();
     for word in &args.args {
         let name = word.strip_prefix("node/").or_else(|| word.strip_prefix("nodes/")).unwrap_or(word);
         let path = nodes.path("", name);
-        match attempt(io.ask(|| Request::new(Method::Get, path.as_str())))? {
-            Ok(response) => infos.push(Info {
-                resource: nodes.clone(),
-                namespace: String::new(),
-                name: name.to_owned(),
-                value: value(&response),
-                source: String::new(),
-            }),
-            Err(failure) => failures.push(failure),
-        }
+        let response = io.ask(|| Request::new(Method::Get, path.as_str()))?;
+        infos.push(Info {
+            resource: nodes.clone(),
+            namespace: String::new(),
+            name: name.to_owned(),
+            value: value(&response),
+            source: String::new(),
+        });
     }
-    Ok((infos, failures))
+    Ok(infos)
 }
 
 /// Marks one node, and says so.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::api::duration::go_duration;
 use crate::api::http::{Body, Method};
 use crate::api::selectors::LabelSelector;
 use crate::api::{Reason, Request};
@@ -56,10 +57,7 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
     if LabelSelector::parse(args.text_or_empty("pod-selector")).is_err() {
         return fail("--pod-selector=<pod_selector> must be a valid label selector");
     }
-    let (nodes, failures) = cordon::nodes(io, args)?;
-    if !failures.is_empty() {
-        return Err(Failure::Many(failures).into());
-    }
+    let nodes = cordon::nodes(io, args)?;
     for node in &nodes {
         cordon::mark(io, args, dry, node, true)?;
     }
@@ -88,7 +86,7 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
         io.err(format!(" {}\n", node.name));
         match failure {
             Failure::Many(failures) => failures.iter().for_each(|one| io.err(format!("{}\n", one.plain()))),
-            one => io.err(format!("{}\n", one.plain())),
+            one => io.err(one.report()),
         }
     }
     Ok(1)
@@ -230,7 +228,8 @@ fn filtered(args: &Args, pods: Vec<Arc<Value>>, orphans: &[(String, Failure)]) -
         }
         if !finished && owner.is_none() {
             if !args.is("force") {
-                let why = "Pods that declare no controller (use --force to override)";
+                // Upstream's words, with the verb twice.
+                let why = "cannot delete Pods that declare no controller (use --force to override)";
                 sorted.errors.push((why.to_owned(), name));
                 continue;
             }
@@ -279,10 +278,6 @@ impl Course<'_> {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    fn timed_out(&self) -> String {
-        format!("global timeout reached: {}", self.args.text_or_empty("timeout"))
-    }
-
     fn options(&self) -> Value {
         let grace = self.args.int("grace-period").filter(|grace| *grace >= 0);
         grace.map_or_else(|| json!({}), |grace| json!({"gracePeriodSeconds": grace}))
@@ -296,9 +291,11 @@ fn remove(io: &mut Io<'_, '_>, course: Course<'_>, pods: &[Arc<Value>]) -> Resul
     let mut state = io.enter(State { going, failures: Vec::new() });
     while let Some(next) = (0..state.going.len()).min_by_key(|index| state.going[*index].due) {
         let mut own = state.going.remove(next);
+        // Who waits for a pod is told at once when time is up; an eviction is tried again when it is due.
+        let until = course.deadline.filter(|_| own.step == Step::Await).map_or(own.due, |end| own.due.min(end));
         let now = io.now();
-        if own.due > now {
-            io.sleep(Duration::from_micros(u64::try_from(own.due - now).unwrap_or(0)))?;
+        if until > now {
+            io.sleep(Duration::from_micros(u64::try_from(until - now).unwrap_or(0)))?;
         }
         let outcome = match own.step {
             Step::Evict => evict(io, course, &own.pod),
@@ -333,7 +330,9 @@ fn evict(io: &mut Io<'_, '_>, course: Course<'_>, pod: &Value) -> Result<Outcome
     let subject = format!("error when evicting pods/\"{name}\" -n \"{namespace}\"");
     let now = io.now();
     if course.late(now) && !course.deletes {
-        return Ok(Err(format!("{subject}: {}", course.timed_out())));
+        let timeout = u64::try_from(course.args.micros("timeout").unwrap_or(0)).unwrap_or(0);
+        let timeout = go_duration(Duration::from_micros(timeout));
+        return Ok(Err(format!("{subject}: global timeout reached: {timeout}")));
     }
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
     let sent = io.ask(|| {
@@ -351,7 +350,8 @@ fn evict(io: &mut Io<'_, '_>, course: Course<'_>, pod: &Value) -> Result<Outcome
         course.dry.mark(request)
     });
     Ok(match attempt(sent)? {
-        Ok(_) if course.dry.server => Ok(None),
+        // What is deleted for show is waited for all the same.
+        Ok(_) if course.dry.server && !course.deletes => Ok(None),
         Ok(_) => Ok(Some((Step::Await, Duration::ZERO))),
         Err(failure) if failure.is_not_found() && course.deletes => Ok(Some((Step::Await, Duration::ZERO))),
         Err(failure) if failure.is_not_found() => Ok(None),
@@ -379,6 +379,10 @@ fn look_for(io: &mut Io<'_, '_>, course: Course<'_>, pod: &Value) -> Result<Outc
         true => why,
         false => format!("error when waiting for pod \"{name}\" in namespace \"{namespace}\" to terminate: {why}"),
     };
+    let now = io.now();
+    if course.late(now) {
+        return Ok(Err(failed("context deadline exceeded".to_owned())));
+    }
     let gone = match attempt(io.ask(|| Request::new(Method::Get, path.as_str())))? {
         Ok(response) => {
             let live = value(&response);
@@ -396,6 +400,5 @@ fn look_for(io: &mut Io<'_, '_>, course: Course<'_>, pod: &Value) -> Result<Outc
         io.out(format!("pod/{name} {}\n", if course.deletes { "deleted" } else { "evicted" }));
         return Ok(Ok(None));
     }
-    let now = io.now();
-    Ok(if course.late(now) { Err(failed(course.timed_out())) } else { Ok(Some((Step::Await, POLL))) })
+    Ok(Ok(Some((Step::Await, POLL))))
 }

@@ -37,7 +37,8 @@ pub const VERB: Verb = Verb {
     verbs: &[&ENV, &IMAGE, &RESOURCES, &SERVICE_ACCOUNT],
     run: |io, args| {
         io.out(help(&args.command, &VERB));
-        Ok(0)
+        // Nothing was asked for (`DefaultSubCommandRun`).
+        Ok(1)
     },
     ..PLAIN
 };

@@ -23,7 +23,8 @@ pub const VERB: Verb = Verb {
     verbs: &[&NODE, &POD],
     run: |io, args| {
         io.out(help(&args.command, &VERB));
-        Ok(0)
+        // Nothing was asked for (`DefaultSubCommandRun`).
+        Ok(1)
     },
     ..PLAIN
 };

@@ -364,3 +364,41 @@ fn a_sidecar_with_a_new_image_is_restarted() {
     assert!(events.iter().all(|event| !event.contains("Container main definition")), "{events:?}");
     assert!(events.contains(&"Killing Init container proxy definition changed x1".to_owned()), "{events:?}");
 }
+
+#[test]
+fn a_container_finds_who_its_pod_is_in_its_hosts_file() {
+    let mut world = World::new();
+    let aliases = json!([{ "ip": "10.1.2.3", "hostnames": ["foo.remote", "bar.remote"] }]);
+    let named = json!({ "hostname": "db", "subdomain": "set", "hostAliases": aliases });
+    world.put(pod(
+        "named",
+        script("cat /etc/hosts; echo; hostname; echo 1.2.3.4 more >> /etc/hosts; sleep 600"),
+        named,
+    ));
+    world.put(pod("host", script("cat /etc/hosts; hostname; sleep 600"), json!({ "hostNetwork": true })));
+    let mut own = script("ls -l /etc/hosts || echo a directory; sleep 600");
+    own["volumeMounts"] = json!([{ "name": "mine", "mountPath": "/etc/hosts" }]);
+    world.put(pod("own", own, json!({ "volumes": [{ "name": "mine", "emptyDir": {} }] })));
+    world.run_ms(20_000);
+    let ip = world.status("named")["podIP"].as_str().expect("an address").to_owned();
+    let node = world.status("named")["hostIP"].as_str().expect("an address").to_owned();
+    let mut logs = |name: &str| {
+        let ask = format!("logs /containerLogs/default/{name}/main");
+        world.kernel.input(world.api, "logs", Message::Control(Arc::from(ask)));
+        world.run_ms(100);
+        world.api().answers.last().expect("an answer").clone()
+    };
+    let common = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    let rest = "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n";
+    let added = "\n# Entries added by HostAliases.\n10.1.2.3\tfoo.remote\tbar.remote\n";
+    assert_eq!(
+        logs("named"),
+        format!(
+            "# Kubernetes-managed hosts file.\n{common}{rest}{ip}\tdb.set.default.svc.cluster.local\tdb\n{added}\ndb\n"
+        )
+    );
+    let host = logs("host");
+    assert!(host.starts_with(&format!("# Kubernetes-managed hosts file (host network).\n{common}")), "{host}");
+    assert!(host.ends_with(&format!("{node}\tnode-a\nnode-a\n")), "{host}");
+    assert!(!logs("own").contains("Kubernetes"), "what it mounts there itself stands");
+}

@@ -46,7 +46,8 @@ pub const VERB: Verb = Verb {
     verbs: &[&HISTORY, &PAUSE, &RESTART, &RESUME, &STATUS, &UNDO],
     run: |io, args| {
         io.out(help(&args.command, &VERB));
-        Ok(0)
+        // Nothing was asked for (`DefaultSubCommandRun`).
+        Ok(1)
     },
     ..PLAIN
 };
