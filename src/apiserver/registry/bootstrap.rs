@@ -151,8 +151,8 @@ impl ApiServer {
     fn mended(&self) -> Option<(Kind, Value)> {
         let endpoints = self.cache.find(Kind::Endpoints, "default", "kubernetes")?;
         let slice = self.cache.find(Kind::EndpointSlice, "default", "kubernetes")?;
-        let own = mended_endpoints(endpoints).map(|value| (Kind::Endpoints, value));
-        own.or_else(|| mended_slice(slice, endpoints).map(|value| (Kind::EndpointSlice, value)))
+        let own = mended_endpoints(&endpoints).map(|value| (Kind::Endpoints, value));
+        own.or_else(|| mended_slice(&slice, &endpoints).map(|value| (Kind::EndpointSlice, value)))
     }
 
     fn ask_itself(&mut self, ctx: &mut Ctx<'_, Message>, mut request: Request) {
