@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use super::time::SimTime;
 
+/// A checkpoint is kept after so many events at the latest: a second of a busy cluster takes as long to run again as
+/// minutes of an idle one.
+const EVENTS_BETWEEN: u64 = 8_000;
+
 /// A world that can be run again.
 pub trait Replay: Clone {
     /// What somebody outside can do to it.
@@ -92,10 +96,11 @@ impl<W: Replay> History<W> {
         reached
     }
 
-    /// Keeps a checkpoint of `world` when the last is old enough. Call it as the world runs.
+    /// Keeps a checkpoint of `world` when enough has happened since the last. Call it as the world runs.
     pub fn observe(&mut self, world: &W) {
-        let newest = self.checkpoints.last().map_or(SimTime::ZERO, |checkpoint| checkpoint.world.now());
-        if world.now() >= newest + self.interval {
+        let (at, handled) =
+            self.checkpoints.last().map_or((SimTime::ZERO, 0), |newest| (newest.world.now(), newest.world.handled()));
+        if world.now() >= at + self.interval || world.handled() >= handled.saturating_add(EVENTS_BETWEEN) {
             self.checkpoints.push(Checkpoint { world: world.clone(), inputs: self.applied });
             if self.checkpoints.len() > self.limit {
                 self.thin();
@@ -103,13 +108,21 @@ impl<W: Replay> History<W> {
         }
     }
 
-    /// Drops every other checkpoint of the older half, never the first.
+    /// Drops half of the older half, never the first: one after another the checkpoint that leaves the fewest events
+    /// between its neighbours, so that from wherever one seeks, about as much has to be run again.
     fn thin(&mut self) {
         let half = self.checkpoints.len() / 2;
+        let mut kept: Vec<usize> = (0..=half).collect();
+        for _ in 0..half / 2 {
+            let handled = |index: usize| self.checkpoints[index].world.handled();
+            let left = |at: &usize| handled(kept[at + 1]) - handled(kept[at - 1]);
+            let Some(least) = (1..kept.len() - 1).min_by_key(left) else { break };
+            kept.remove(least);
+        }
         let mut index = 0;
         self.checkpoints.retain(|_| {
             index += 1;
-            index == 1 || index > half || index % 2 == 0
+            index > half || kept.binary_search(&(index - 1)).is_ok()
         });
     }
 

@@ -381,3 +381,48 @@ fn an_input_after_seeking_back_forks_the_run() {
     let again = history.seek(SimTime::from_secs(10));
     assert_eq!(again.kernel.trace_hash(), world.kernel.trace_hash());
 }
+
+/// A world in which nothing happens but events: ten a second, and a thousand from the 20th second to the 25th.
+#[derive(Clone)]
+struct Bursts(SimTime);
+
+impl Replay for Bursts {
+    type Input = ();
+
+    fn now(&self) -> SimTime {
+        self.0
+    }
+
+    fn handled(&self) -> u64 {
+        let seconds = self.0.as_micros() / 1_000_000;
+        seconds * 10 + seconds.clamp(20, 25) * 990
+    }
+
+    fn run_until(&mut self, until: SimTime) {
+        self.0 = until;
+    }
+
+    fn run_bounded(&mut self, until: SimTime, _handled: u64) -> bool {
+        self.0 = until;
+        true
+    }
+
+    fn run_to(&mut self, _handled: u64, at: SimTime) {
+        self.0 = at;
+    }
+
+    fn apply(&mut self, (): &()) {}
+}
+
+#[test]
+fn what_was_busy_keeps_its_checkpoints_longer() {
+    let mut world = Bursts(SimTime::ZERO);
+    let mut history = History::new(&world, Duration::from_secs(1), 24);
+    for second in 1..=300 {
+        history.advance(&mut world, SimTime::from_secs(second), u64::MAX);
+    }
+    let handled: Vec<u64> = history.checkpoints().map(|at| Bursts(at).handled()).collect();
+    assert!(handled.len() <= 24, "{}", handled.len());
+    let between = handled.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(between <= Some(2_000), "{between:?} events have to be run again: {handled:?}");
+}
