@@ -358,6 +358,23 @@ const READS: &[&str] = &[
     "describe podtemplate template",
     "describe controllerrevision revision",
     "describe pod alone --show-events=false",
+    // What goes wrong.
+    "wait pod/alone",
+    "wait pod/alone --for=foo",
+    "create job j --from=pod/alone",
+    "create job j --from=cronjob/none",
+    "rollout undo cronjob/nightly",
+    "rollout undo pod/alone",
+    "expose sts set --port=80",
+    "taint node node-a a=b:NoSchedule a=c:NoSchedule",
+    "taint nodes node-a x/y=z:NoExecute --dry-run=client",
+    "taint nodes node-a x/y=z:NoExecute --dry-run=server",
+    "set resources sts/set --limits=cpu=-1",
+    "events --types=Foo",
+    "get events --field-selector=foo=bar",
+    "get pods -l 'a in'",
+    "describe pods -l 'a in'",
+    "delete pods -l 'a in'",
 ];
 
 /// What an apply of the same file never leaves "unchanged", with any API server: a list that defaults were filled into is
