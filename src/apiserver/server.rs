@@ -192,7 +192,12 @@ impl ApiServer {
                     Ok((code, body)) => Response::new(code, body),
                     Err(status) => Response::failure(status),
                 };
-                response.warnings = std::mem::take(&mut call.warnings);
+                // Each is said once, however often it was found.
+                for warning in std::mem::take(&mut call.warnings) {
+                    if !response.warnings.contains(&warning) {
+                        response.warnings.push(warning);
+                    }
+                }
                 let message = Message::Response { call: id, response: Arc::new(response) };
                 ctx.send_after(call.ahead(ctx), process, message);
             }

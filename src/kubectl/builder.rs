@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::api::http::{Body, Method};
+use crate::api::validation::errors::go_quote;
 use crate::api::{Object, Request, Response};
 
 use super::discovery::{Resource, discover, resource};
@@ -177,6 +178,21 @@ pub fn list_request(args: &Args, resource: &Resource, namespace: &str) -> Reques
     request
 }
 
+/// A refusal to list, with what was looked for (`Selector.Visit`).
+pub fn searched(args: &Args, resource: &Resource, failure: Failure) -> Failure {
+    let Failure::Status(status) = &failure else { return failure };
+    let what = go_quote(&format!("{}/{}, Resource={}", resource.group, resource.version, resource.plural));
+    let (labels, fields) = (args.text_or_empty("selector"), args.text_or_empty("field-selector"));
+    let mut status = (**status).clone();
+    status.message = if labels.is_empty() && fields.is_empty() {
+        format!("Unable to list {what}: {}", status.message)
+    } else {
+        let (labels, fields) = (go_quote(labels), go_quote(fields));
+        format!("Unable to find {what} that match label selector {labels}, field selector {fields}: {}", status.message)
+    };
+    Failure::Status(Arc::new(status))
+}
+
 /// The objects a command line points at, from manifests or from the server; and what went wrong on the way.
 ///
 /// # Errors
@@ -238,13 +254,14 @@ pub fn list(io: &mut Io<'_, '_>, args: &Args, resource: &Arc<Resource>, namespac
     let mut infos = Vec::new();
     let mut next: Option<String> = None;
     loop {
-        let response = io.ask(|| {
+        let asked = io.ask(|| {
             let request = list_request(args, resource, namespace).with("limit", CHUNK);
             match &next {
                 Some(token) => request.with("continue", token.as_str()),
                 None => request,
             }
-        })?;
+        });
+        let response = attempt(asked)?.map_err(|failure| searched(args, resource, failure))?;
         infos.extend(items(&response).into_iter().map(|value| Info {
             resource: resource.clone(),
             namespace: text_at(&value, "/metadata/namespace").to_owned(),

@@ -148,7 +148,14 @@ fn restore(object: &mut Object, current: &Object) {
 /// The format and the patch of a request.
 pub(super) fn read_patch(call: &Call) -> Result<(PatchFormat, Arc<Value>), Status> {
     let format = PatchFormat::of(call.request.content_type)?;
-    let patch = body::value(&call.request)?
-        .ok_or_else(|| Status::new(Reason::BadRequest, "error decoding patch: unexpected end of JSON input"))?;
+    // A patch has no kind that it could be read as.
+    let read = body::value(&call.request).map_err(|mut status| {
+        if let Some(why) = status.message.strip_prefix("couldn't get version/kind; json parse error: ") {
+            status.message = why.to_owned();
+        }
+        status
+    });
+    let patch =
+        read?.ok_or_else(|| Status::new(Reason::BadRequest, "error decoding patch: unexpected end of JSON input"))?;
     Ok((format, patch))
 }

@@ -103,14 +103,27 @@ impl Output {
 /// # Errors
 /// Those of templates.
 pub fn print_result(io: &mut Io<'_, '_>, args: &Args, info: &Info, value: &Value, operation: &str) -> Result<(), Stop> {
-    let output = Output::of(args, false)?;
     let suffix = match args.text("dry-run") {
         Some("client" | "unchanged" | "true") => " (dry run)",
         Some("server") => " (server dry run)",
         _ => "",
     };
-    match output {
-        Output::Default | Output::Wide => io.out(format!("{} {operation}{suffix}\n", info.label())),
+    print_operation(io, args, info, value, &format!("{operation}{suffix}"))
+}
+
+/// [`print_result`] that says nothing of a dry run.
+///
+/// # Errors
+/// A format there is not.
+pub fn print_operation(
+    io: &mut Io<'_, '_>,
+    args: &Args,
+    info: &Info,
+    value: &Value,
+    operation: &str,
+) -> Result<(), Stop> {
+    match Output::of(args, false)? {
+        Output::Default | Output::Wide => io.out(format!("{} {operation}\n", info.label())),
         Output::Name => io.out(format!("{}\n", info.label())),
         other => print_objects(io, args, &other, &Arc::new(value.clone()))?,
     }

@@ -45,6 +45,10 @@ fn last(event: &Event) -> Option<i64> {
 
 fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
     let all = args.is("all-namespaces");
+    let types = args.list("types");
+    if !types.iter().all(|known| known.eq_ignore_ascii_case("Normal") || known.eq_ignore_ascii_case("Warning")) {
+        return fail("valid --types are Normal or Warning");
+    }
     let mut selector = String::new();
     if let Some(target) = args.text("for").filter(|target| !target.is_empty()) {
         let Some((kind, name)) = target.split_once('/') else {
@@ -61,7 +65,6 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
     })?;
     let now = io.now();
     let listed = objects(&response);
-    let types = args.list("types");
     let mut events: Vec<&Event> = (listed.iter().filter_map(|object| object.get::<Event>()))
         .filter(|event| {
             let type_ = event.type_.as_deref().unwrap_or_default();

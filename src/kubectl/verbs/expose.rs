@@ -99,7 +99,7 @@ fn selector(args: &Args, info: &Info) -> Result<Value, Stop> {
         "Service" => "/spec/selector",
         "Deployment" | "ReplicaSet" => "/spec/selector/matchLabels",
         "ReplicationController" => "/spec/selector",
-        kind => return fail(format!("cannot expose a {kind}")),
+        _ => return fail(format!("cannot expose a {}", info.resource.group_kind())),
     };
     match info.value.pointer(pointer) {
         Some(labels) if labels.as_object().is_some_and(|labels| !labels.is_empty()) => Ok(labels.clone()),

@@ -10,7 +10,8 @@ use crate::api::http::{Method, WatchType};
 use crate::api::{Request, duration};
 
 use super::super::builder::{
-    CHUNK, Choice, FILE_FLAGS, Info, SELECT_FLAGS, Target, body_value, infos, list_request, targets, text_at, value,
+    CHUNK, Choice, FILE_FLAGS, Info, SELECT_FLAGS, Target, body_value, infos, list_request, searched, targets, text_at,
+    value,
 };
 use super::super::discovery::Resource;
 use super::super::errors::{Failure, Stop, attempt, fail};
@@ -121,14 +122,15 @@ fn fetch(io: &mut Io<'_, '_>, args: &Args, target: &Target) -> Result<(Table, St
             let mut whole: Option<(Table, String)> = None;
             let mut token = String::new();
             loop {
-                let response = io.ask(|| {
+                let asked = io.ask(|| {
                     let request = finish(list_request(args, resource, namespace));
                     let request = match args.text("chunk-size").unwrap_or(CHUNK) {
                         "0" => request,
                         size => request.with("limit", size),
                     };
                     if token.is_empty() { request } else { request.with("continue", token.as_str()) }
-                })?;
+                });
+                let response = attempt(asked)?.map_err(|failure| searched(args, resource, failure))?;
                 let value = value(&response);
                 token = text_at(&value, "/metadata/continue").to_owned();
                 let page = read_table(&value, now);

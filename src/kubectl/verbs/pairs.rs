@@ -114,9 +114,17 @@ fn split(args: &Args, marks: Marks) -> Result<(Vec<String>, Changes), Stop> {
             None => changes.remove.push(word[..word.len() - 1].to_owned()),
         }
     }
-    if changes.remove.iter().any(|key| changes.set.iter().any(|(set, _)| set == key)) {
-        let article = if marks == Marks::Labels { "a" } else { "an" };
-        return fail(format!("can not both modify and remove {article} {} in the same command", marks.one()));
+    let both: Vec<&str> = (changes.remove.iter().map(String::as_str))
+        .filter(|key| changes.set.iter().any(|(set, _)| set == key))
+        .collect();
+    if !both.is_empty() {
+        let what = match marks {
+            Marks::Labels => "a label in the same command".to_owned(),
+            Marks::Annotations => {
+                format!("the following annotation(s) in the same command: {}", both.join(", "))
+            }
+        };
+        return fail(format!("can not both modify and remove {what}"));
     }
     Ok((resources, changes))
 }

@@ -2,17 +2,19 @@
 //!
 //! Mirrors k8s.io/kubectl/pkg/cmd/patch. Leaves out: `--local`, `--patch-file`.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::api::decode;
 use crate::api::http::content_type;
+use crate::api::{decode, patch};
 
 use super::super::builder::{Choice, FILE_FLAGS, Info, infos, value};
 use super::super::changes::{DRY_RUN, DryRun, dry_run, patch_request};
 use super::super::errors::{Failure, Stop, attempt, fail};
 use super::super::flags::{Args, Flag, Takes, flag, short};
 use super::super::io::Io;
-use super::super::printing::{PRINT_FLAGS, print_result};
+use super::super::printing::{PRINT_FLAGS, print_operation};
 use super::{PLAIN, Verb};
 
 const FLAGS: &[Flag] = &[
@@ -77,7 +79,8 @@ fn change(
     info: &Info,
 ) -> Result<(), Stop> {
     if dry.client {
-        return print_result(io, args, info, &info.value, "patched");
+        let new = Arc::new(locally(content, patch, info)?);
+        return print_operation(io, args, info, &new, operation(info, &new));
     }
     let mut path = info.path();
     if let Some(subresource) = args.text("subresource") {
@@ -85,6 +88,24 @@ fn change(
     }
     let response = io.ask(|| patch_request(args, dry, "kubectl-patch", &path, content, patch.clone()))?;
     let new = value(&response);
-    let operation = if new == info.value { "patched (no change)" } else { "patched" };
-    print_result(io, args, info, &new, operation)
+    print_operation(io, args, info, &new, operation(info, &new))
+}
+
+/// What is printed of it. That it was a dry run is not said: the real one sets the operation after the flags'
+/// suffix, which is thereby lost.
+fn operation(info: &Info, new: &Arc<Value>) -> &'static str {
+    if *new == info.value { "patched (no change)" } else { "patched" }
+}
+
+/// The object with the patch applied here.
+fn locally(content: &str, patch: &Value, info: &Info) -> Result<Value, Stop> {
+    let Some(kind) = info.resource.info() else {
+        return fail(format!("cannot apply a patch for {} locally", info.resource.kind_name()));
+    };
+    let applied = match content {
+        content_type::JSON_PATCH => patch::json_patch(kind.id, &info.value, patch),
+        content_type::MERGE_PATCH => patch::merge_patch(kind.id, &info.value, patch),
+        _ => patch::strategic_merge(kind.id, &info.value, patch),
+    };
+    applied.or_else(|status| fail(status.message))
 }

@@ -55,7 +55,7 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
     };
     let image = args.text_or_empty("image");
     if image.is_empty() {
-        return fail("--image is required");
+        return fail("required flag(s) \"image\" not set");
     }
     let policy = args.text("restart").unwrap_or("Always");
     if !matches!(policy, "Always" | "OnFailure" | "Never") {

@@ -113,7 +113,13 @@ fn each(
             }
             let sent = match args.is("local") {
                 true => Some(new.into()),
-                false => send_changes(io, args, dry, "kubectl-set", info, &new)?,
+                false => match attempt(send_changes(io, args, dry, "kubectl-set", info, &new))? {
+                    Ok(sent) => sent,
+                    Err(Failure::Status(status)) => {
+                        return fail(format!("failed to patch {}{}", refused(operation), status.message));
+                    }
+                    Err(failure) => return Err(failure.into()),
+                },
             };
             match sent {
                 Some(result) => print_result(io, args, info, &result, operation),
@@ -127,6 +133,16 @@ fn each(
     match failures.is_empty() {
         true => Ok(0),
         false => Err(Failure::Many(failures).into()),
+    }
+}
+
+/// What could not be written, in upstream's words.
+fn refused(operation: &str) -> &'static str {
+    match operation {
+        "env updated" => "env update to pod template: ",
+        "image updated" => "image update to pod template: ",
+        "resource requirements updated" => "resources update to pod template ",
+        _ => "ServiceAccountName ",
     }
 }
 

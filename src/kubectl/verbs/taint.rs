@@ -9,7 +9,7 @@ use super::super::changes::{DRY_RUN, dry_run, send_changes};
 use super::super::errors::{Failure, Stop, attempt, fail};
 use super::super::flags::{Args, Flag, Takes, flag};
 use super::super::io::Io;
-use super::super::printing::{PRINT_FLAGS, print_result};
+use super::super::printing::{Output, PRINT_FLAGS, print_result};
 use super::{PLAIN, Verb};
 
 const FLAGS: &[Flag] = &[
@@ -72,7 +72,15 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
     for spec in specs {
         match spec.strip_suffix('-') {
             Some(spec) => remove.push(parse(args, spec, true)?),
-            None => add.push(parse(args, spec, false)?),
+            None => {
+                let taint = parse(args, spec, false)?;
+                if add.iter().any(|own: &Taint| (&own.key, &own.effect) == (&taint.key, &taint.effect)) {
+                    let Taint { key, value, effect } = taint;
+                    let shown = format!("{{{key} {value} {effect} <nil>}}");
+                    return args.usage(format!("duplicated taints with the same key and effect: {shown}"));
+                }
+                add.push(taint);
+            }
         }
     }
     let all = args.is("all");
@@ -93,7 +101,13 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
                 spec.remove("taints");
             }
             let sent = send_changes(io, args, dry, "kubectl-taint", node, &new)?;
-            print_result(io, args, node, &sent.unwrap_or_else(|| new.into()), operation)
+            let result = sent.unwrap_or_else(|| new.into());
+            if matches!(Output::of(args, false)?, Output::Default | Output::Wide) {
+                // Upstream says of no taint that it is for show.
+                io.out(format!("{} {operation}\n", node.label()));
+                return Ok(());
+            }
+            print_result(io, args, node, &result, operation)
         };
         if let Err(failure) = attempt(one(io))? {
             failures.push(failure);

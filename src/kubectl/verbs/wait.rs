@@ -74,9 +74,6 @@ impl Goal {
                 Err(error) => fail(error),
             };
         }
-        if text.is_empty() {
-            return fail("must provide one of --for=create, --for=delete, --for=condition, or --for=jsonpath");
-        }
         fail(format!("unrecognized condition: \"{text}\""))
     }
 

@@ -83,7 +83,7 @@ fn from_cron_job(io: &mut Io<'_, '_>, args: &Args, name: &str, from: &str) -> Re
     let response = io.ask(|| Request::new(Method::Get, path.as_str()))?;
     let cron_job = value(&response);
     if cron_job["kind"] != "CronJob" {
-        return fail("from must be an existing cronjob");
+        return fail(format!("unknown object type *v1.{}", cron_job["kind"].as_str().unwrap_or_default()));
     }
     let template = &cron_job["spec"]["jobTemplate"];
     let mut annotations = Map::new();

@@ -142,9 +142,6 @@ fn deployment(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
         return fail("cannot specify multiple --image options and command");
     }
     let replicas = args.int("replicas").unwrap_or(1);
-    if replicas < 0 {
-        return fail("replicas must be greater than or equal to 0");
-    }
     let mut containers: Vec<Value> =
         images.iter().map(|image| json!({"image": image, "name": container_name(image), "resources": {}})).collect();
     if let Some(first) = containers.first_mut() {

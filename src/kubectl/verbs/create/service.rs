@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::api::validation::errors::go_quote;
+use crate::api::validation::names::port_name;
+
 use super::super::super::changes::{DRY_RUN, WRITE_FLAGS};
 use super::super::super::errors::{Stop, fail};
 use super::super::super::flags::{Args, Flag, Takes, flag};
@@ -77,12 +80,23 @@ fn port(spec: &str) -> Result<Value, Stop> {
     let (port, target) = spec.split_once(':').unwrap_or((spec, spec));
     let number = |text: &str| match text.parse::<u16>() {
         Ok(number) => Ok(number),
-        Err(_) => fail(format!("invalid port: {text}")),
+        Err(error) => {
+            let why = match error.kind() {
+                std::num::IntErrorKind::PosOverflow => "value out of range",
+                _ => "invalid syntax",
+            };
+            fail(format!("strconv.ParseUint: parsing {}: {why}", go_quote(text)))
+        }
     };
     let parsed = number(port)?;
-    let target_port = match target.parse::<u16>() {
-        Ok(number) => json!(number),
-        Err(_) => json!(target),
+    let target_port = match target.parse::<i64>() {
+        Ok(_) if !spec.contains(':') => json!(parsed),
+        Ok(number @ 1..=65535) => json!(number),
+        Ok(_) => return fail("must be between 1 and 65535, inclusive"),
+        Err(_) => match port_name(target).join(",") {
+            wrong if wrong.is_empty() => json!(target),
+            wrong => return fail(wrong),
+        },
     };
     let name = if spec.contains(':') { format!("{port}-{target}") } else { port.to_owned() };
     Ok(json!({"name": name, "port": parsed, "protocol": "TCP", "targetPort": target_port}))

@@ -357,7 +357,7 @@ fn undo(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
             continue;
         }
         if info.resource.kind != "Deployment" {
-            let kind = &info.resource.kind;
+            let kind = info.resource.group_kind();
             failures.push(Failure::Text(format!("no rollbacker has been implemented for \"{kind}\"")));
             continue;
         }
