@@ -10,7 +10,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::scheduler::SchedulerConfig;
-use crate::sim::{Logged, SimTime};
+use crate::sim::{Gather, Logged, SimTime};
 
 use super::command::Command;
 use super::config::{CONTROL_PLANES_MAX, Config};

@@ -11,6 +11,7 @@ use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::Object;
 use crate::api::etcd::{Compare, EtcdError, EtcdEvent, KeyValue, Op, OpResponse, RangeRequest};
+use crate::sim::Gather;
 
 /// What one revision changed, in the order of the transaction's operations.
 pub type Changes = Arc<Vec<EtcdEvent>>;
@@ -162,8 +163,8 @@ impl Store {
             }
         } else {
             let mut keys: BTreeMap<&str, &KeyValue> = match end {
-                None => self.keys.get(&*request.key).into_iter().map(|kv| (&*kv.key, kv)).collect(),
-                Some(end) => self.between(&request.key, end).map(|(key, kv)| (&**key, kv)).collect(),
+                None => self.keys.get(&*request.key).into_iter().map(|kv| (&*kv.key, kv)).gather(),
+                Some(end) => self.between(&request.key, end).map(|(key, kv)| (&**key, kv)).gather(),
             };
             let undone = self.changes_since(request.revision + 1)?.map(|(_, changes)| changes).collect::<Vec<_>>();
             for event in undone.into_iter().rev().flat_map(|changes| changes.iter().rev()) {

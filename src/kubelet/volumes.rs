@@ -14,6 +14,7 @@ use crate::api::cri::{CriRequest, Mount};
 use crate::api::{Body, Kind, Message, Method, ObjectKey, Request, Response};
 use crate::client::EventKind;
 use crate::sim::Ctx;
+use crate::sim::{Ctx, Gather};
 use crate::sim::persistent::OrdMap;
 
 use super::claims::Mounting;
@@ -344,7 +345,7 @@ fn below(files: &Files, sub: &str) -> Files {
         let rest = if path == sub { "" } else { path.strip_prefix(&prefix)? };
         Some((rest.to_owned(), content.clone()))
     });
-    Arc::new(inside.collect())
+    Arc::new(inside.gather())
 }
 
 /// Puts keys in place: all under their names, or those chosen under the paths given.

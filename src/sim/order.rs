@@ -15,6 +15,18 @@ pub trait Order<T> {
     fn order_by_key<K: Ord>(&mut self, key: impl FnMut(&T) -> K);
 }
 
+/// Collecting into a map or a set entry by entry.
+pub trait Gather: Iterator + Sized {
+    /// As `collect`, which sorts first: some 4 KiB for every iterator it is called on.
+    fn gather<C: Default + Extend<Self::Item>>(self) -> C {
+        let mut collection = C::default();
+        collection.extend(self);
+        collection
+    }
+}
+
+impl<I: Iterator> Gather for I {}
+
 impl<T> Order<T> for [T] {
     fn order(&mut self)
     where

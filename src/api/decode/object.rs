@@ -9,7 +9,7 @@ use crate::api::kind::{FieldError, KindInfo, find_kind};
 use crate::api::kinds::KINDS;
 use crate::api::object::{Kind, Object};
 use crate::api::status::{Reason, Status};
-use crate::sim::Order;
+use crate::sim::{Gather, Order};
 
 /// What happens to unknown and repeated fields: the `fieldValidation` parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -285,7 +285,7 @@ fn without_list_directives(patch: &Value) -> Value {
                 map.iter()
                     .filter(|(key, _)| !key.starts_with("$setElementOrder/") && *key != "$retainKeys" && !ordered(key))
                     .map(|(key, value)| (key.clone(), without_list_directives(value)))
-                    .collect(),
+                    .gather(),
             )
         }
         other => other.clone(),
