@@ -5,6 +5,7 @@
 //! the `YAMLOrJSONDecoder` that splits a file into documents. Leaves out: protobuf and CBOR.
 
 mod documents;
+pub mod float;
 mod go;
 mod go_types;
 mod json_reader;
