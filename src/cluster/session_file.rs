@@ -9,6 +9,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::decode::json_writer::Json;
 use crate::scheduler::SchedulerConfig;
 use crate::sim::{Gather, Logged, SimTime};
 
@@ -91,7 +92,7 @@ impl SessionFile {
         if !self.view.is_empty() {
             out.insert("w".to_owned(), Value::Object(self.view.clone()));
         }
-        let mut text = Value::Object(out).to_string();
+        let mut text = Value::Object(out).json();
         // The inputs last, whatever the order of a map is.
         text.pop();
         text.push_str(",\"i\":[");
@@ -100,7 +101,7 @@ impl SessionFile {
                 text.push(',');
             }
             let command = logged.input.to_json();
-            text.push_str(&json!([logged.at.0, logged.handled, command]).to_string());
+            text.push_str(&json!([logged.at.0, logged.handled, command]).json());
         }
         text.push_str("]}");
         text

@@ -26,7 +26,7 @@ pub fn compute(template: &PodTemplateSpec, collision_count: Option<i32>) -> Stri
 /// The hash of a revision's data after so many collisions.
 pub fn of_data(data: &Value, collision_count: i32) -> String {
     // Go escapes these three in every string.
-    let text = data.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    let text = data.json().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
     let hash = fnv_1a(0x811c_9dc5, text.as_bytes());
     safe_encode(&fnv_1a(hash, collision_count.to_string().as_bytes()).to_string())
 }

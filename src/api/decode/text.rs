@@ -7,12 +7,13 @@ use super::go::json_kind;
 use crate::api::quantity::Quantity;
 
 /// A quantity in canonical form, as an object shows it once the API server has read it. In JSON it may be a
+use crate::api::decode::json_writer::Json;
 /// number.
 pub(super) fn quantity_from_json(value: &Value) -> Result<String, String> {
     let text = match value {
         Value::Null => return Ok("0".to_owned()),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        other => other.json(),
     };
     Quantity::parse(&text).map(|quantity| quantity.to_string()).map_err(|error| error.to_string())
 }

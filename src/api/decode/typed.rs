@@ -13,6 +13,8 @@ use super::go::{go_kind, json_kind};
 use super::go_types::{alias, go_type_of};
 use super::omitempty::drops_zero;
 use super::text;
+use crate::api::decode::json_writer::Json;
+
 
 /// What went wrong with a type; only the first is kept, as Go keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ impl Findings {
     /// A value of the wrong kind for `go_type`.
     fn mismatch(&mut self, value: &Value, go_type: &str) -> serde_json::Error {
         let found = match value {
-            Value::Number(number) if matches!(go_type, "int32" | "int64") => format!("number {number}"),
+            Value::Number(number) if matches!(go_type, "int32" | "int64") => format!("number {}", number.json()),
             value => json_kind(value).to_owned(),
         };
         let json = match self.structs.last() {
@@ -237,12 +239,13 @@ impl<'v> Deserializer<'v> for Typed<'v, '_> {
         self.signed(visitor, "int64", 64)
     }
 
-    /// A borrowed string is what bytes in base64 ask for.
-    fn deserialize_str<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.value {
-            Value::String(text) => match text::check_base64(text) {
-                Ok(clean) => visitor.visit_str(&clean),
-                Err(message) => Err(self.findings.plain_error(message)),
+    /// The number of an `intstr.IntOrString`, which is no text.
+    pub(in crate::api) fn integer_or_text(&mut self, value: &Value) -> Result<i32, Error> {
+        let found = match value {
+            Value::Null => return Ok(0),
+            Value::Number(number) => match number.as_i64().and_then(|number| i32::try_from(number).ok()) {
+                Some(number) => return Ok(number),
+                None => format!("number {}", number.json()),
             },
             Value::Null => visitor.visit_str(""),
             value => Err(self.findings.mismatch(value, "[]uint8")),

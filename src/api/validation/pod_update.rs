@@ -215,7 +215,7 @@ fn diff(old: &PodSpec, new: &PodSpec) -> String {
         }
         let title = format!("{}{}", name[..1].to_uppercase(), &name[1..]);
         for (sign, value) in [('-', before), ('+', after)] {
-            let value = value.map_or_else(|| "nil".to_owned(), Value::to_string);
+            let value = value.map_or_else(|| "nil".to_owned(), Value::json);
             text.push_str(&format!("{sign} \t{title}: {value},\n"));
         }
     }

@@ -187,7 +187,7 @@ fn update_strategy(strategy: Option<&StatefulSetUpdateStrategy>, path: &Path, er
         }
         other => {
             let rolling = rolling.map_or_else(|| "null".to_owned(), go_rolling);
-            let shown = format!("{{\"Type\":{},\"RollingUpdate\":{rolling}}}", json!(other));
+            let shown = format!("{{\"Type\":{},\"RollingUpdate\":{rolling}}}", json!(other).json());
             errors.push(FieldError::invalid(path, BadValue::raw(shown), "must be 'RollingUpdate' or 'OnDelete'"));
         }
     }

@@ -118,8 +118,8 @@ fn strategy(strategy: Option<&DeploymentStrategy>, path: &Path, errors: &mut Err
             });
             let shown = format!(
                 "{{\"Type\":{},\"RollingUpdate\":{}}}",
-                json!(other),
-                rolling.map_or_else(|| "null".to_owned(), |rolling| rolling.to_string())
+                json!(other).json(),
+                rolling.map_or_else(|| "null".to_owned(), |rolling| rolling.json())
             );
             errors.push(FieldError::not_supported(path, BadValue::raw(shown), &["Recreate", "RollingUpdate"]));
         }

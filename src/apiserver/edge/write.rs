@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING};
 use serde_json::{Value, json};
 
+use crate::api::decode::json_writer::Json;
 use crate::api::decode::yaml_writer;
 use crate::api::http::List;
 use crate::api::{Body, Request, Response, Status, WatchEvent};
@@ -66,7 +67,7 @@ pub fn stream_head(request: &Request, response: &Response, audit_id: &str) -> ht
 /// One event of a watch: a line of JSON.
 pub fn watch_frame(event: &WatchEvent) -> Bytes {
     let line = json!({"type": event.type_.as_str(), "object": value(&event.body)});
-    let mut text = line.to_string();
+    let mut text = line.json();
     text.push('\n');
     Bytes::from(text)
 }
@@ -85,7 +86,7 @@ fn common(headers: &mut http::HeaderMap, audit_id: &str) {
 
 fn structured(request: &Request, value: &Value) -> (&'static str, Bytes) {
     if value.get("kind").and_then(Value::as_str) == Some("APIGroupDiscoveryList") {
-        return (AGGREGATED, Bytes::from(value.to_string()));
+        return (AGGREGATED, Bytes::from(value.json()));
     }
     if value.get("swagger").is_some() && request.accept.replace('@', ".").contains(OPENAPI_V2_PROTOBUF) {
         return (OPENAPI_V2_PROTOBUF, Bytes::from(openapi::v2_protobuf()));
@@ -95,7 +96,7 @@ fn structured(request: &Request, value: &Value) -> (&'static str, Bytes) {
     if yaml {
         return (YAML, Bytes::from(yaml_writer::write(value)));
     }
-    let mut text = value.to_string();
+    let mut text = value.json();
     // Upstream's encoder ends every document with a new line.
     text.push('\n');
     (JSON, Bytes::from(text))

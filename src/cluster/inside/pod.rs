@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use serde_json::Value;
 
+use crate::api::decode::json_writer::Json;
 use crate::api::volumes::claim_name;
 use crate::api::{Kind, Object};
 use crate::cri::Runtime;
@@ -57,7 +58,7 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        other => other.json(),
     }
 }
 
