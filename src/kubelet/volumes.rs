@@ -13,7 +13,6 @@ use serde_json::json;
 use crate::api::cri::{CriRequest, Mount};
 use crate::api::{Body, Kind, Message, Method, ObjectKey, Request, Response};
 use crate::client::EventKind;
-use crate::sim::Ctx;
 use crate::sim::{Ctx, Gather};
 use crate::sim::persistent::OrdMap;
 

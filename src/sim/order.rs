@@ -1,5 +1,5 @@
 //! Sorting that costs the page little: the standard sort is instantiated once, over indices, where its
-//! own methods cost some 4 KiB for every type and comparison.
+//! own methods cost some 4 KiB for every type and comparison. Collecting into a `BTreeMap` sorts too.
 
 use std::cmp::Ordering;
 

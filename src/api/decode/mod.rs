@@ -13,7 +13,7 @@ pub mod json_writer;
 mod libyaml;
 mod object;
 mod omitempty;
-mod text;
+pub(super) mod text;
 mod typed;
 mod yaml_reader;
 mod yaml_scalar;
@@ -27,7 +27,7 @@ pub use object::{
     FieldValidation, Parsed, decode_body, decode_object, decode_parsed, decode_patched, parse, parse_body,
 };
 pub use omitempty::NEVER_OMITTED;
-pub use typed::{Findings, TypeError, Typed};
+pub use typed::{Findings, TypeError};
 pub use yaml_reader::{Duplicate, YamlDocument};
 
 /// Reads one JSON value, with Go's words for what is none.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::api::decode::json_writer::Json;
 use crate::api::decode::yaml_writer;
+use crate::api::fields::Field;
 use crate::api::http::List;
 use crate::api::{Body, Request, Response, Status, WatchEvent};
 use crate::apiserver::openapi;
@@ -115,7 +116,7 @@ fn value(body: &Body) -> Value {
 }
 
 fn status_value(status: &Status) -> Value {
-    let meta = serde_json::to_value(status.to_meta()).expect("a status can be written as JSON");
+    let meta = status.to_meta().write();
     let mut value = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}});
     if let (Value::Object(value), Value::Object(meta)) = (&mut value, meta) {
         value.extend(meta.into_iter().filter(|(name, _)| name != "kind" && name != "apiVersion" && name != "metadata"));
@@ -138,7 +139,7 @@ fn list_value(list: &List) -> Value {
             value
         })
         .collect();
-    let metadata = serde_json::to_value(&list.metadata).expect("list metadata can be written as JSON");
+    let metadata = list.metadata.write();
     json!({
         "kind": format!("{}List", info.kind),
         "apiVersion": info.api_version(),

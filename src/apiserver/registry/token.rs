@@ -66,12 +66,12 @@ impl ApiServer {
             "metadata": {
                 "name": &*resource.name,
                 "namespace": &*resource.namespace,
-                "creationTimestamp": time::time(now),
+                "creationTimestamp": time::rfc3339(&time::time(now)),
             },
             "spec": spec,
             "status": {
                 "token": jwt(&claims),
-                "expirationTimestamp": time::time(now + seconds * 1_000_000),
+                "expirationTimestamp": time::rfc3339(&time::time(now + seconds * 1_000_000)),
             },
         });
         self.respond(ctx, call, Ok((201, Body::Json(Arc::new(token)))));

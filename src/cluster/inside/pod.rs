@@ -156,7 +156,7 @@ fn history(within: &Within<'_>, key: &str) -> Sheet {
 fn moment(status: &ContainerStatus) -> (String, Vec<String>, bool) {
     let restarts = status.restart_count.to_string();
     let time = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| {
-        time.as_ref().map(|time| time.0.to_string()).unwrap_or_default()
+        time.as_ref().map(crate::api::time::rfc3339).unwrap_or_default()
     };
     let (state, reason, started, finished, code) = match &status.state {
         Some(ContainerState { running: Some(running), .. }) => {
