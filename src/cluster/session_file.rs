@@ -192,17 +192,13 @@ fn read_input(input: &Value) -> Result<Logged<Command>, String> {
 
 /// The parts of a configuration that are not the default.
 fn changed(config: &Config) -> Map<String, Value> {
-    let map = |config: &Config| match serde_json::to_value(config) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    };
-    let default = map(&Config::default());
-    map(config).into_iter().filter(|(name, value)| default.get(name) != Some(value)).collect()
+    let default = Config::default().to_json();
+    config.to_json().into_iter().filter(|(name, value)| default.get(name) != Some(value)).gather()
 }
 
 fn read_config(value: Option<&Value>, faults: &mut Vec<String>) -> Config {
     let Some(value) = value else { return Config::default() };
-    let mut config = serde_json::from_value::<Config>(value.clone()).unwrap_or_else(|_| {
+    let mut config = Config::from_json(value).unwrap_or_else(|_| {
         faults.push("Its configuration cannot be read: the cluster is the usual one.".to_owned());
         Config::default()
     });

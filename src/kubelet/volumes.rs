@@ -13,8 +13,8 @@ use serde_json::json;
 use crate::api::cri::{CriRequest, Mount};
 use crate::api::{Body, Kind, Message, Method, ObjectKey, Request, Response};
 use crate::client::EventKind;
-use crate::sim::{Ctx, Gather};
 use crate::sim::persistent::OrdMap;
+use crate::sim::{Ctx, Gather};
 
 use super::claims::Mounting;
 use super::config::{MOUNT_RETRY_INITIAL, MOUNT_RETRY_MAX, SYNC_FREQUENCY};

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::go::json_kind;
-use crate::api::quantity::Quantity;
-
-use crate::api::time::{ZERO_TIME, parse_rfc3339};
-/// A quantity in canonical form, as an object shows it once the API server has read it. In JSON it may be a
 use crate::api::decode::json_writer::Json;
+use crate::api::quantity::Quantity;
+use crate::api::time::{ZERO_TIME, parse_rfc3339};
+
+/// A quantity in canonical form, as an object shows it once the API server has read it. In JSON it may be a
 /// number.
 pub fn quantity_from_json(value: &Value) -> Result<String, String> {
     let text = match value {

@@ -12,8 +12,8 @@ use super::go::{go_kind, json_kind};
 use super::go_types::alias;
 use super::omitempty::drops_zero;
 use super::text;
-use crate::api::decode::json_writer::Json;
 
+use crate::api::decode::json_writer::Json;
 
 /// What went wrong with a type; only the first is kept, as Go keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
