@@ -7,6 +7,7 @@ use k8s_openapi::api::events::v1::{Event, EventSeries};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::object::{Kind, Object, Typed};
+use super::time::ZERO_TIME;
 
 /// The core face of an event.
 pub fn to_core(event: &Event) -> CoreEvent {
@@ -59,7 +60,7 @@ pub fn from_core(event: &CoreEvent) -> Event {
 
 /// Go's zero time: the date of a series that has none.
 fn no_time() -> MicroTime {
-    MicroTime("0001-01-01T00:00:00Z".parse().expect("the zero time of Go is a date"))
+    MicroTime(ZERO_TIME)
 }
 
 /// The object as the resource it is asked for by shows it: events change their face, others stay.

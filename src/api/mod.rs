@@ -10,6 +10,7 @@ pub mod disruption;
 pub mod duration;
 pub mod etcd;
 pub mod events_conversion;
+pub mod fields;
 pub mod http;
 pub mod kind;
 pub mod kinds;

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 use super::decode::{self, Findings};
+use super::fields::Field;
 use super::kind::KindInfo;
 use super::kinds::KINDS;
 
@@ -55,9 +56,7 @@ macro_rules! objects {
 
             /// Its JSON, with `apiVersion` and `kind`.
             pub fn to_value(&self) -> Value {
-                let value = match self { $(Object::$variant(object) => serde_json::to_value(object)),* };
-                let mut value =
-                    value.unwrap_or_else(|error| panic!("a {:?} cannot be written as JSON: {error}", self.kind()));
+                let mut value = match self { $(Object::$variant(object) => object.write()),* };
                 for (kind, field) in decode::NEVER_OMITTED {
                     if *kind == self.kind() && value.get(field).is_none() {
                         value[*field] = Value::Null;
@@ -99,10 +98,12 @@ macro_rules! objects {
             /// # Errors
             /// As `from_value`.
             pub fn read_exactly(kind: Kind, value: &Value, findings: &mut Findings) -> Result<Object, serde_json::Error> {
-                // One instantiation per type: every reader, strict or not, comes through here.
-                let typed = decode::Typed { value, findings };
                 match kind {
-                    $(Kind::$variant => <$path as serde::Deserialize>::deserialize(typed).map(Typed::into_object),)*
+                    $(Kind::$variant => {
+                        let mut object = Box::<$path>::default();
+                        object.read(value, findings)?;
+                        Ok(Object::$variant(object))
+                    })*
                 }
             }
         }

@@ -17,6 +17,7 @@ use super::quantity::{Format, Quantity};
 use super::resources::{self, ResourceList, pod_limits, pod_requests, qos_class};
 use super::time;
 use super::validation::resource_names::{is_extended, is_huge_page, is_native};
+use crate::sim::Gather;
 
 /// What a pod must say when a quota counts it: `validationSet`.
 const MUST_SAY: &[&str] = &["cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory"];
@@ -48,7 +49,7 @@ pub fn read(list: &List) -> ResourceList {
 
 /// A list for the API.
 pub fn write(list: &ResourceList) -> List {
-    Some(list.iter().map(|(name, quantity)| (name.clone(), quantity.to_text())).collect())
+    Some(list.iter().map(|(name, quantity)| (name.clone(), quantity.to_text())).gather())
 }
 
 /// `deployments.apps` as a quota counts it.
@@ -363,7 +364,7 @@ pub fn calculate<'a>(
     let hard = read(&quota.spec.as_ref().and_then(|spec| spec.hard.clone()));
     let scopes = scopes(quota);
     let known = |name: &&String| super::KINDS.iter().any(|info| concerns(info.id, name));
-    let mut used: ResourceList = hard.keys().filter(known).map(|name| (name.clone(), Quantity::ZERO)).collect();
+    let mut used: ResourceList = hard.keys().filter(known).map(|name| (name.clone(), Quantity::ZERO)).gather();
     for object in objects {
         let kind = object.kind();
         if !used.keys().any(|name| concerns(kind, name)) || !scopes.iter().all(|scope| in_scope(scope, object)) {

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 
 use super::quantity::Quantity;
+use crate::sim::Gather;
 
 /// Amounts by resource name.
 pub type ResourceList = BTreeMap<String, Quantity>;
@@ -52,7 +53,7 @@ type Side = fn(&ResourceRequirements) -> Option<&BTreeMap<String, Text>>;
 
 /// Amounts by name, as the API writes them.
 pub fn list(texts: Option<&BTreeMap<String, Text>>) -> ResourceList {
-    texts.into_iter().flatten().map(|(name, text)| (name.clone(), Quantity::of(text))).collect()
+    texts.into_iter().flatten().map(|(name, text)| (name.clone(), Quantity::of(text))).gather()
 }
 
 fn of_container(container: &Container, side: Side) -> ResourceList {
@@ -132,7 +133,7 @@ pub fn compute_qos_class(spec: &PodSpec) -> &'static str {
     let mut guaranteed = true;
     let mut count = |resources: Option<&ResourceRequirements>| {
         let positive = |texts: Option<&BTreeMap<String, Text>>| -> ResourceList {
-            list(texts).into_iter().filter(|(name, q)| (name == "cpu" || name == "memory") && q.sign() > 0).collect()
+            list(texts).into_iter().filter(|(name, q)| (name == "cpu" || name == "memory") && q.sign() > 0).gather()
         };
         let own = positive(resources.and_then(|resources| resources.limits.as_ref()));
         add(&mut requests, &positive(resources.and_then(|resources| resources.requests.as_ref())));

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::decode::Findings;
+use super::decode::json_writer::Json;
 use super::object::{Kind, Object};
 use lz4_flex::block;
 
@@ -98,7 +99,7 @@ impl Stored {
     pub fn pack(&self, frame: &mut Frame) {
         let mut form = self.form();
         let Form::Whole(object) = &*form else { return };
-        let json = object.to_value().to_string().into_bytes();
+        let json = object.to_value().json().into_bytes();
         let frame = frame.for_object(&json);
         let bytes = block::compress_with_dict(&json, &frame).into_boxed_slice();
         *form = Form::Packed { bytes, length: json.len(), frame };

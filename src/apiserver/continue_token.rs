@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::{DecodeError, Engine, alphabet};
 use serde_json::json;
 
+use crate::api::decode::json_writer::Json;
 use crate::api::{Reason, Status, decode as go};
 
 /// `base64.RawURLEncoding`: no padding, and what is left over in the last letter does not matter.
@@ -30,7 +31,7 @@ pub struct Token {
 /// Writes a token.
 pub fn encode(token: &Token) -> String {
     let revision = token.revision.map_or(-1, |revision| revision as i64);
-    RAW_URL.encode(json!({"v": "meta.k8s.io/v1", "rv": revision, "start": token.start}).to_string())
+    RAW_URL.encode(json!({"v": "meta.k8s.io/v1", "rv": revision, "start": token.start}).json())
 }
 
 /// Reads a token.

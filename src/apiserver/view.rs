@@ -7,6 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use serde_json::{Value, json};
 
+use crate::api::fields::Field;
 use crate::api::http::List;
 use crate::api::printers::{IncludeObject, rows_only, table};
 use crate::api::{Body, Kind, Object, Reason, Request, Status, WatchEvent, WatchType};
@@ -100,13 +101,13 @@ impl View {
 }
 
 fn partial(object: &Object) -> Value {
-    let metadata = serde_json::to_value(object.meta()).expect("metadata can be written as JSON");
+    let metadata = object.meta().write();
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
 }
 
 fn partial_list(list: &List) -> Value {
     let items: Vec<Value> = list.items.iter().map(|object| partial(object)).collect();
-    let metadata = serde_json::to_value(&list.metadata).expect("list metadata can be written as JSON");
+    let metadata = list.metadata.write();
     json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
 }
 

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::api::fields::Field;
 use crate::sim::persistent::OrdMap;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use serde_json::json;
@@ -119,7 +120,7 @@ impl EventRecorder {
         let namespace = if involved.key.namespace.is_empty() { "default" } else { &*involved.key.namespace };
         if let Some(seen) = self.seen.get_mut(&id) {
             seen.count += 1;
-            let patch = json!({ "count": seen.count, "lastTimestamp": stamp });
+            let patch = json!({ "count": seen.count, "lastTimestamp": stamp.write() });
             let info = Kind::Event.info();
             return Some(Request::patch(info, namespace, &seen.name, "", content_type::STRATEGIC_MERGE_PATCH, patch));
         }

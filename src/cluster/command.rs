@@ -1,23 +1,16 @@
 //! What somebody outside can do to a world. The log of these, with the configuration, is a session.
 
 use bytes::Bytes;
-use serde::de::Error as _;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::api::{Reason, Request, Status};
 use crate::apiserver::edge;
 
 /// One act from outside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// A line at the kubectl prompt, with what stands on its standard input.
-    Kubectl {
-        line: String,
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        stdin: String,
-    },
+    Kubectl { line: String, stdin: String },
     /// Ctrl-C in the terminal of an invocation.
     Interrupt { invocation: u64 },
     /// A request from a client outside: the real kubectl, a page script.
@@ -59,8 +52,7 @@ pub enum Command {
 }
 
 /// What a node may run out of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stuff {
     Disk,
     Memory,
@@ -76,28 +68,9 @@ impl Stuff {
     }
 }
 
-/// `{"powerOff": {"node": "a"}}` with the name of the variant as a field. `#[serde(tag)]` would give the same, for
-/// 40 KiB of Wasm: it reads into a value of its own first.
-fn flat(value: Value, tag: &str) -> Value {
-    let Value::Object(map) = value else { return value };
-    let Some((name, Value::Object(mut fields))) = map.into_iter().next() else { return Value::Null };
-    fields.insert(tag.to_owned(), Value::String(name));
-    Value::Object(fields)
-}
-
-/// The other way round.
-fn tagged(value: Value, tag: &str) -> Result<Value, serde_json::Error> {
-    let Value::Object(mut fields) = value else { return Err(serde_json::Error::custom("it is no map")) };
-    let Some(Value::String(name)) = fields.remove(tag) else {
-        return Err(serde_json::Error::custom(format_args!("missing field `{tag}`")));
-    };
-    Ok(Value::Object(Map::from_iter([(name, Value::Object(fields))])))
-}
-
 /// A fault on the network between two processes, by name, or between two groups of them: a node's name stands for
 /// its kubelet and runtime, `nodes` for those of all, `*` for everybody else.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultSpec {
     Partition {
         between: String,
@@ -122,32 +95,13 @@ pub enum FaultSpec {
 }
 
 /// A request as it came from outside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpInput {
     pub method: String,
     /// Path and query: `/api/v1/pods?limit=500`.
     pub uri: String,
-    #[serde(default)]
     pub headers: Vec<(String, String)>,
-    #[serde(default, with = "body", skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<u8>,
-}
-
-/// A body as base64.
-mod body {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub fn serialize<S: Serializer>(body: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(body))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        STANDARD.decode(text).map_err(D::Error::custom)
-    }
 }
 
 impl HttpInput {
@@ -168,26 +122,6 @@ impl HttpInput {
 }
 
 impl Command {
-    /// As sessions write it: `{"do": "powerOff", "node": "node-a"}`.
-    pub fn to_json(&self) -> Value {
-        let mut value = flat(serde_json::to_value(self).unwrap_or(Value::Null), "do");
-        if let Some(fault) = value.get_mut("fault") {
-            *fault = flat(fault.take(), "fault");
-        }
-        value
-    }
-
-    /// Reads what `to_json` writes.
-    ///
-    /// # Errors
-    /// What serde says of an unknown act or a field that is missing.
-    pub fn from_json(mut value: Value) -> Result<Command, serde_json::Error> {
-        if let Some(fault) = value.get_mut("fault") {
-            *fault = tagged(fault.take(), "fault")?;
-        }
-        serde_json::from_value(tagged(value, "do")?)
-    }
-
     /// What was done, in words: the text of the trace's input record.
     pub fn text(&self) -> String {
         match self {

@@ -1,6 +1,5 @@
 //! What a world is told before it begins.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::scheduler::SchedulerConfig;
@@ -9,8 +8,7 @@ use crate::controllers::Flags;
 use crate::controllers::nodeipam::Range;
 
 /// The configuration of a world. Together with the seed and the inputs it determines the run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub seed: u64,
     /// Worker nodes.
@@ -26,7 +24,6 @@ pub struct Config {
     /// Machines that run a scheduler and a controller manager: one of each leads, the others stand by.
     pub control_planes: u32,
     /// The scheduler's KubeSchedulerConfiguration, as its file says it; null for upstream's own.
-    #[serde(skip_serializing_if = "Value::is_null")]
     pub scheduler: Value,
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::api::etcd::{EtcdMessage, EtcdRequest, EtcdResponse, KeyValue, Op, OpResponse};
+use crate::api::fields::Field;
 use crate::api::{Body, Kind, Message, Object, Request};
 use crate::sim::{Envelope, EventId, Record, SimTime};
 
@@ -222,7 +223,7 @@ fn of_body(body: &Body) -> (BodyView, Option<String>, Option<u64>) {
         Body::Bytes(bytes) => (BodyView::Text(String::from_utf8_lossy(bytes).into_owned()), None, None),
         Body::Text(text) => (BodyView::Text(text.to_string()), None, None),
         Body::Status(status) => {
-            let value = serde_json::to_value(status.to_meta()).unwrap_or(Value::Null);
+            let value = status.to_meta().write();
             (BodyView::Json(Arc::new(value)), None, None)
         }
     }

@@ -2,6 +2,7 @@
 
 mod branches;
 mod command;
+mod command_json;
 mod compare;
 mod config;
 mod cri_text;

@@ -9,8 +9,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::decode::json_writer::Json;
 use crate::scheduler::SchedulerConfig;
-use crate::sim::{Logged, SimTime};
+use crate::sim::{Gather, Logged, SimTime};
 
 use super::command::Command;
 use super::config::{CONTROL_PLANES_MAX, Config};
@@ -91,7 +92,7 @@ impl SessionFile {
         if !self.view.is_empty() {
             out.insert("w".to_owned(), Value::Object(self.view.clone()));
         }
-        let mut text = Value::Object(out).to_string();
+        let mut text = Value::Object(out).json();
         // The inputs last, whatever the order of a map is.
         text.pop();
         text.push_str(",\"i\":[");
@@ -100,7 +101,7 @@ impl SessionFile {
                 text.push(',');
             }
             let command = logged.input.to_json();
-            text.push_str(&json!([logged.at.0, logged.handled, command]).to_string());
+            text.push_str(&json!([logged.at.0, logged.handled, command]).json());
         }
         text.push_str("]}");
         text
@@ -191,17 +192,13 @@ fn read_input(input: &Value) -> Result<Logged<Command>, String> {
 
 /// The parts of a configuration that are not the default.
 fn changed(config: &Config) -> Map<String, Value> {
-    let map = |config: &Config| match serde_json::to_value(config) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    };
-    let default = map(&Config::default());
-    map(config).into_iter().filter(|(name, value)| default.get(name) != Some(value)).collect()
+    let default = Config::default().to_json();
+    config.to_json().into_iter().filter(|(name, value)| default.get(name) != Some(value)).gather()
 }
 
 fn read_config(value: Option<&Value>, faults: &mut Vec<String>) -> Config {
     let Some(value) = value else { return Config::default() };
-    let mut config = serde_json::from_value::<Config>(value.clone()).unwrap_or_else(|_| {
+    let mut config = Config::from_json(value).unwrap_or_else(|_| {
         faults.push("Its configuration cannot be read: the cluster is the usual one.".to_owned());
         Config::default()
     });

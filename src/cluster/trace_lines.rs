@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::Message;
+use crate::api::decode::json_writer::Json;
 use crate::sim::{Kernel, Record};
 
 use super::label::message_label;
@@ -12,7 +13,7 @@ pub fn trace_lines(kernel: &Kernel<Message>) -> impl Iterator<Item = String> {
     let trace = kernel.trace();
     let header = json!({ "type": "header", "seed": kernel.config().seed, "records": trace.records().len(),
         "dropped": trace.dropped(), "hash": format!("{:016x}", kernel.trace_hash()) });
-    std::iter::once(header.to_string()).chain(trace.records().iter().map(|record| line(kernel, record).to_string()))
+    std::iter::once(header.json()).chain(trace.records().iter().map(|record| line(kernel, record).json()))
 }
 
 fn line(kernel: &Kernel<Message>, record: &Record<Message>) -> Value {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::decode::json_writer::Json;
 use crate::api::etcd::KeyValue;
 use crate::api::{CallId, Kind, Message, Object, ObjectKey, Role, roles};
 use crate::apiserver::ApiServer;
@@ -230,7 +231,7 @@ impl World {
                 self.last_applied.id = self.kernel.input(self.processes.client, &text, payload);
             }
             Command::ConfigureScheduler { configuration } => {
-                let payload = Message::Control(Arc::from(format!("configure {configuration}")));
+                let payload = Message::Control(Arc::from(format!("configure {}", configuration.json())));
                 // Every machine's scheduler has the same configuration.
                 let members = self.members.clone();
                 let ids = members.iter().map(|(_, own)| self.kernel.input(*own, &text, payload.clone()));

@@ -12,7 +12,7 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort
 use crate::api::validation::ip;
 use crate::api::{Kind, Object, ObjectKey, Reason, Request, Typed};
 use crate::client::Change;
-use crate::sim::Order;
+use crate::sim::{Gather, Order};
 
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
 use super::endpointslice::endpoint::{
@@ -48,7 +48,7 @@ fn should_mirror(endpoints: &Object) -> bool {
 
 fn without(map: Option<&Texts>, keys: &[&str]) -> Texts {
     let kept = map.into_iter().flatten().filter(|(key, _)| !keys.contains(&key.as_str()));
-    kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+    kept.map(|(key, value)| (key.clone(), value.clone())).gather()
 }
 
 /// The slice that one family of addresses with its ports calls for.

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use serde_json::{Value, json};
 
+use crate::api::fields::Field;
 use crate::api::{Kind, Object, Request, Typed, time};
 use crate::sim::Order;
 
@@ -24,7 +25,7 @@ pub const HASH_LABEL: &str = "controller-revision-hash";
 
 /// The data of a revision with this template: the patch that brings it back.
 pub fn data_of(template: &PodTemplateSpec) -> Value {
-    let mut template = serde_json::to_value(template).expect("a pod template is always JSON: its keys are strings");
+    let mut template = template.write();
     template["$patch"] = json!("replace");
     json!({ "spec": { "template": template } })
 }

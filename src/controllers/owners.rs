@@ -4,6 +4,7 @@
 
 use serde_json::json;
 
+use crate::api::fields::Field;
 use crate::api::{Object, ObjectMeta, OwnerReference, Request, http::content_type};
 
 /// The reference to the controlling owner.
@@ -31,7 +32,7 @@ pub fn controller_ref(owner: &Object) -> OwnerReference {
 
 /// The patch by which `owner` takes `dependent` as its own. The uid is a precondition.
 pub fn adopt(owner: &Object, dependent: &Object) -> Request {
-    let patch = json!({ "metadata": { "ownerReferences": [controller_ref(owner)], "uid": dependent.uid() } });
+    let patch = json!({ "metadata": { "ownerReferences": [controller_ref(owner).write()], "uid": dependent.uid() } });
     patch_meta(dependent, patch)
 }
 

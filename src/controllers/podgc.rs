@@ -98,7 +98,7 @@ fn delete(pod: &Pod, key: &ObjectKey, orphaned: bool, unix_micros: i64) -> Vec<S
                 "status": "True",
                 "reason": "DeletionByPodGC",
                 "message": "PodGC: node no longer exists",
-                "lastTransitionTime": time::time(unix_micros),
+                "lastTransitionTime": time::rfc3339(&time::time(unix_micros)),
             }]);
         }
         let patch = json!({ "metadata": { "uid": pod.metadata.uid }, "status": status });

@@ -64,7 +64,7 @@ pub fn annotate(meta: &mut ObjectMeta, at: Option<i64>) {
     match at {
         Some(at) => {
             // Kubernetes keeps times to the second.
-            let text = time::time(at - at.rem_euclid(1_000_000)).0.to_string();
+            let text = time::rfc3339(&time::time(at));
             meta.annotations.get_or_insert_default().insert(ANNOTATION.to_owned(), text);
         }
         None => {

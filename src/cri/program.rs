@@ -4,10 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
 use crate::api::cri::User;
+use crate::api::time;
 use crate::sim::Random;
 
 use super::files::Files;
@@ -160,14 +158,8 @@ impl Host<'_> {
 
     /// The date by a `strftime` pattern, in UTC.
     pub fn date(&self, pattern: &str) -> String {
-        format_date(self.unix_micros, pattern)
+        time::format(self.unix_micros, pattern)
     }
-}
-
-/// The date by a `strftime` pattern, in UTC.
-pub fn format_date(unix_micros: i64, pattern: &str) -> String {
-    let zoned = Timestamp::from_microsecond(unix_micros).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC);
-    jiff::fmt::strtime::format(pattern, &zoned).unwrap_or_else(|_| pattern.to_owned())
 }
 
 /// What a program uses.

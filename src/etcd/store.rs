@@ -14,6 +14,7 @@ use crate::sim::persistent::{OrdMap, Vector};
 use crate::api::etcd::{Compare, EtcdError, EtcdEvent, KeyValue, Op, OpResponse, RangeRequest};
 use crate::api::stored::{Frame, Stored};
 use crate::api::{Kind, Object};
+use crate::sim::Gather;
 
 /// How many revisions keep what they wrote and replaced as it is; what only older ones tell of is packed.
 pub(super) const RECENT: usize = 16_384;
@@ -182,8 +183,8 @@ impl Store {
             }
         } else {
             let mut keys: BTreeMap<&str, &KeyValue> = match end {
-                None => self.keys.get(&*request.key).into_iter().map(|kv| (&*kv.key, kv)).collect(),
-                Some(end) => self.between(&request.key, end).map(|(key, kv)| (&**key, kv)).collect(),
+                None => self.keys.get(&*request.key).into_iter().map(|kv| (&*kv.key, kv)).gather(),
+                Some(end) => self.between(&request.key, end).map(|(key, kv)| (&**key, kv)).gather(),
             };
             let undone = self.changes_since(request.revision + 1)?.map(|(_, changes)| changes).collect::<Vec<_>>();
             for event in undone.into_iter().rev().flat_map(|changes| changes.iter().rev()) {

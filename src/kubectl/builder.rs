@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::api::fields::Field;
 use crate::api::http::{Body, Method};
 use crate::api::validation::errors::go_quote;
 use crate::api::{Object, Request, Response};
@@ -321,11 +322,11 @@ pub fn body_value(body: &Body) -> Arc<Value> {
         Body::Json(value) => value.clone(),
         Body::Bytes(bytes) => Arc::new(serde_json::from_slice(bytes).unwrap_or(Value::Null)),
         Body::Text(text) => Arc::new(serde_json::from_slice(text.as_bytes()).unwrap_or(Value::Null)),
-        Body::Status(status) => Arc::new(serde_json::to_value(status.to_meta()).unwrap_or(Value::Null)),
+        Body::Status(status) => Arc::new(status.to_meta().write()),
         Body::List(list) => {
             let info = list.kind.info();
             let items: Vec<Value> = list.items.iter().map(|object| object.to_value()).collect();
-            let metadata = serde_json::to_value(&list.metadata).unwrap_or(Value::Null);
+            let metadata = list.metadata.write();
             Arc::new(serde_json::json!({
                 "apiVersion": info.api_version(),
                 "kind": format!("{}List", info.kind),

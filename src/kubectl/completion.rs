@@ -4,6 +4,7 @@
 //! Everything comes from the verbs' own tables; names are asked of the caller.
 
 use crate::api::{KINDS, KindInfo};
+use crate::sim::Order;
 
 use super::flags::{Flag, GLOBAL, Takes};
 use super::verbs::{VERBS, Verb, find, verb_place};
@@ -51,7 +52,7 @@ pub fn complete(line: &str, names: Names<'_>) -> Completion {
         options.push("kubectl".to_owned());
     }
     options.retain(|option| option.starts_with(word));
-    options.sort_unstable();
+    options.order();
     options.dedup();
     Completion { from, options }
 }

@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 use serde_json::{Map, Value, json};
 
 use crate::api::cri::NODE_DISK_BYTES;
+use crate::api::fields::Field;
 use crate::api::quantity::{Format, Quantity};
 use crate::api::time::time;
 use crate::sim::Order;
@@ -194,8 +195,8 @@ pub fn differs(old: &NodeStatus, new: &NodeStatus) -> bool {
 
 /// The strategic merge patch from one status to another.
 pub fn patch(old: &NodeStatus, new: &NodeStatus) -> Option<Value> {
-    let map = |status: &NodeStatus| match serde_json::to_value(status) {
-        Ok(Value::Object(map)) => map,
+    let map = |status: &NodeStatus| match status.write() {
+        Value::Object(map) => map,
         _ => panic!("a node's status is not written as a map"),
     };
     let (old, new) = (map(old), map(new));

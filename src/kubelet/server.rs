@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::sim::persistent::OrdMap;
 
 use crate::api::cri::{CriError, CriRequest, CriResponse, LogLine, LogOptions};
-use crate::api::time::micro_time;
+use crate::api::time;
 use crate::api::{Body, CallId, Message, Object, ObjectKey, Reason, Request, Response, Status};
 use crate::sim::{Ctx, ProcessId};
 
@@ -79,7 +79,7 @@ impl Kubelet {
             return Err(bad_request(self.no_log(&worker.pod, &worker.uid, name, previous)));
         };
         let since = number("sinceSeconds").map(|seconds| ctx.unix_micros() - seconds as i64 * 1_000_000);
-        let since_time = request.param("sinceTime").and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        let since_time = request.param("sinceTime").and_then(time::parse);
         let follow = flag("follow") && !previous;
         let options = LogOptions {
             tail_lines: number("tailLines"),
@@ -208,7 +208,9 @@ impl Kubelet {
         let mut text = String::new();
         for line in lines {
             if stream.timestamps {
-                text.push_str(&format!("{:.9} ", micro_time(line.unix_micros).0));
+                let fraction = line.unix_micros.rem_euclid(1_000_000);
+                let seconds = time::format(line.unix_micros, "%Y-%m-%dT%H:%M:%S");
+                text.push_str(&format!("{seconds}.{fraction:06}000Z "));
             }
             text.push_str(&line.text);
             text.push('\n');

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::PodStatus;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::api::fields::Field;
 use crate::api::http::content_type;
 use crate::api::{Kind, Message, Object, Request, Response, patch};
 use crate::client::Outcome;
@@ -80,9 +80,8 @@ pub fn status_patch(uid: &str, old: &PodStatus, new: &PodStatus) -> Option<Value
 }
 
 /// Puts a field where it is set, as `omitempty` does.
-fn note(map: &mut Map<String, Value>, name: &str, field: &impl Serialize) {
-    let value =
-        serde_json::to_value(field).unwrap_or_else(|error| panic!("a status cannot be written as JSON: {error}"));
+fn note(map: &mut Map<String, Value>, name: &str, field: &dyn Field) {
+    let value = field.write();
     if !value.is_null() {
         map.insert(name.to_owned(), value);
     }

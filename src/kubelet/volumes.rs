@@ -13,8 +13,8 @@ use serde_json::json;
 use crate::api::cri::{CriRequest, Mount};
 use crate::api::{Body, Kind, Message, Method, ObjectKey, Request, Response};
 use crate::client::EventKind;
-use crate::sim::Ctx;
 use crate::sim::persistent::OrdMap;
+use crate::sim::{Ctx, Gather};
 
 use super::claims::Mounting;
 use super::config::{MOUNT_RETRY_INITIAL, MOUNT_RETRY_MAX, SYNC_FREQUENCY};
@@ -355,7 +355,7 @@ fn below(files: &Files, sub: &str) -> Files {
         let rest = if path == sub { "" } else { path.strip_prefix(&prefix)? };
         Some((rest.to_owned(), content.clone()))
     });
-    Arc::new(inside.collect())
+    Arc::new(inside.gather())
 }
 
 /// Puts keys in place: all under their names, or those chosen under the paths given.

@@ -3,6 +3,8 @@
 use std::f64::consts::FRAC_PI_2;
 use std::fmt::Write as _;
 
+use super::curves::sine_cosine;
+
 /// A point, or a vector between two.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
@@ -18,7 +20,8 @@ pub const fn point(x: f64, y: f64) -> Point {
 impl Point {
     /// The distance to `other`.
     pub fn distance(self, other: Point) -> f64 {
-        (self.x - other.x).hypot(self.y - other.y)
+        let (x, y) = (self.x - other.x, self.y - other.y);
+        (x * x + y * y).sqrt()
     }
 
     fn plus(self, direction: Point, length: f64) -> Point {
@@ -106,12 +109,13 @@ enum Piece {
         from: Point,
         to: Point,
     },
-    /// A quarter turn about `center`, from the angle `from`, by `sweep` (negative to the left).
+    /// A quarter turn about `center`. It begins in the direction `from` of it, heading for `heading`.
     Arc {
         center: Point,
         radius: f64,
-        from: f64,
-        sweep: f64,
+        from: Point,
+        heading: Point,
+        to_the_right: bool,
     },
 }
 
@@ -119,7 +123,7 @@ impl Piece {
     fn length(&self) -> f64 {
         match self {
             Piece::Line { from, to } => from.distance(*to),
-            Piece::Arc { radius, sweep, .. } => radius * sweep.abs(),
+            Piece::Arc { radius, .. } => radius * FRAC_PI_2,
         }
     }
 
@@ -129,11 +133,10 @@ impl Piece {
                 let direction = from.direction(to);
                 (from.plus(direction, distance), direction)
             }
-            Piece::Arc { center, radius, from, sweep } => {
-                let angle = from + distance / radius * sweep.signum();
-                let out = point(angle.cos(), angle.sin());
-                let heading = if sweep > 0.0 { out.right() } else { point(out.y, -out.x) };
-                (center.plus(out, radius), heading)
+            Piece::Arc { center, radius, from, heading, .. } => {
+                let (sine, cosine) = sine_cosine(distance / radius);
+                let out = point(0.0, 0.0).plus(from, cosine).plus(heading, sine);
+                (center.plus(out, radius), point(0.0, 0.0).plus(heading, cosine).plus(from, -sine))
             }
         }
     }
@@ -174,8 +177,9 @@ impl Path {
             let inward = if turn > 0.0 { before.right() } else { point(before.y, -before.x) };
             let center = start.plus(inward, radius);
             pieces.push(Piece::Line { from, to: start });
-            let angle = (start.y - center.y).atan2(start.x - center.x);
-            pieces.push(Piece::Arc { center, radius, from: angle, sweep: FRAC_PI_2 * turn.signum() });
+            let from_center = point(-inward.x, -inward.y);
+            let to_the_right = turn > 0.0;
+            pieces.push(Piece::Arc { center, radius, from: from_center, heading: before, to_the_right });
             from = corner.plus(after, radius);
         }
         pieces.push(Piece::Line { from, to: corners[corners.len() - 1] });
@@ -239,8 +243,8 @@ impl Path {
             // Writing to a string cannot fail.
             let _ = match piece {
                 Piece::Line { .. } => write!(out, "L{:.2},{:.2}", end.x, end.y),
-                Piece::Arc { radius, sweep, .. } => {
-                    let flag = u8::from(*sweep > 0.0);
+                Piece::Arc { radius, to_the_right, .. } => {
+                    let flag = u8::from(*to_the_right);
                     write!(out, "A{radius:.2},{radius:.2} 0 0 {flag} {:.2},{:.2}", end.x, end.y)
                 }
             };

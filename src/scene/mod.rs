@@ -1,6 +1,7 @@
 //! The scene: pure geometry. Where things stand, where packets are, what a label may cover, how
 //! time maps onto the timeline. Knows no browser.
 
+pub mod curves;
 mod geometry;
 mod graph;
 mod labels;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use serde_json::json;
 
+use crate::api::fields::Field;
 use crate::api::{Kind, Message, ObjectKey, Request, Response, Typed, http::content_type, time};
 use crate::client::EventKind;
 use crate::sim::{Ctx, SimTime};
@@ -234,7 +235,7 @@ impl Scheduler {
             last_transition_time: Some(time::time(ctx.unix_micros())),
             ..PodCondition::default()
         };
-        self.tell(ctx, status_patch(&victim.key, json!({ "conditions": [condition] })));
+        self.tell(ctx, status_patch(&victim.key, json!({ "conditions": [condition.write()] })));
         self.tell(ctx, Request::delete(Kind::Pod.info(), &victim.key.namespace, &victim.key.name));
         let text = format!("Preempted by pod {} on node {node}", pod.uid);
         let note = Note { kind: EventKind::Normal, reason: "Preempted", action: "Preempting", text };
@@ -276,7 +277,7 @@ fn condition_patch(
         last_transition_time: Some(since.unwrap_or_else(|| time::time(unix_micros))),
         ..PodCondition::default()
     };
-    let mut status = json!({ "conditions": [condition] });
+    let mut status = json!({ "conditions": [condition.write()] });
     if let Some(node) = renominated {
         let node = if node.is_empty() { serde_json::Value::Null } else { node.into() };
         status["nominatedNodeName"] = node;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 
 use crate::api::Object;
+use crate::sim::Gather;
 
 use super::pod_info::PodInfo;
 use super::resource::pod_requests;
@@ -128,7 +129,7 @@ pub fn node_changes(old: &Node, new: &Node) -> u32 {
     }
     let conditions = |status: k8s_openapi::api::core::v1::NodeStatus| {
         let conditions = status.conditions.unwrap_or_default();
-        conditions.into_iter().map(|condition| (condition.type_, condition.status)).collect::<BTreeMap<_, _>>()
+        conditions.into_iter().map(|condition| (condition.type_, condition.status)).gather::<BTreeMap<_, _>>()
     };
     if conditions(old_status) != conditions(new_status) {
         changes |= action::UPDATE_NODE_CONDITION;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::api::FieldError;
 use crate::api::decode::json_kind;
+use crate::api::decode::json_writer::Json;
 use crate::api::duration;
 use crate::api::validation::Path;
 
@@ -104,7 +105,7 @@ impl SchedulerConfig {
         let (version, kind) = (text(value, &root, "apiVersion")?, text(value, &root, "kind")?);
         for (what, given) in [("Kind", kind), ("apiVersion", version)] {
             if given.is_empty() {
-                return Err(format!("Object '{what}' is missing in '{value}'"));
+                return Err(format!("Object '{what}' is missing in '{}'", value.json()));
             }
         }
         if (version, kind) != (VERSION, KIND) {

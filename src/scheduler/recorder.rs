@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::fields::Field;
 use crate::sim::persistent::OrdMap;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
@@ -101,7 +102,7 @@ impl Recorder {
             if series.count > 2 {
                 return None;
             }
-            let patch = json!({ "series": { "count": series.count, "lastObservedTime": stamp } });
+            let patch = json!({ "series": { "count": series.count, "lastObservedTime": stamp.write() } });
             let info = Kind::EventsV1Event.info();
             let (namespace, name) = (&pod.key.namespace, &series.name);
             return Some(Request::patch(info, namespace, name, "", content_type::STRATEGIC_MERGE_PATCH, patch));

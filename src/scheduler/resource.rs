@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 
 use crate::api::quantity::Quantity;
 use crate::api::resources;
+use crate::sim::Gather;
 
 /// What a container without a CPU request is taken to use when nodes are scored.
 pub const DEFAULT_MILLI_CPU_REQUEST: i64 = 100;
@@ -96,7 +97,7 @@ pub fn is_extended(name: &str) -> bool {
 
 /// Amounts of a resource list.
 pub fn amounts(list: Option<&BTreeMap<String, Text>>) -> Amounts {
-    list.into_iter().flatten().map(|(name, text)| (name.clone(), amount(name, Quantity::of(text)))).collect()
+    list.into_iter().flatten().map(|(name, text)| (name.clone(), amount(name, Quantity::of(text)))).gather()
 }
 
 fn amount(name: &str, quantity: Quantity) -> i64 {
@@ -109,7 +110,7 @@ pub fn pod_requests(pod: &Pod) -> Amounts {
 }
 
 fn requests(spec: &PodSpec) -> Amounts {
-    resources::pod_requests(spec).into_iter().map(|(name, quantity)| (name.clone(), amount(&name, quantity))).collect()
+    resources::pod_requests(spec).into_iter().map(|(name, quantity)| (name.clone(), amount(&name, quantity))).gather()
 }
 
 /// What a pod is taken to use when nodes are scored: CPU in millicores and memory in bytes, with a

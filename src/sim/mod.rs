@@ -21,7 +21,7 @@ pub use hash::TraceHash;
 pub use history::{History, Logged, Replay};
 pub use kernel::{Event, InFlight, Kernel, KernelConfig, ProcessState};
 pub use network::{Fault, Faults, LinkProfile, Pair};
-pub use order::Order;
+pub use order::{Gather, Order};
 pub use process::{Ctx, Disconnect, Envelope, EventId, Payload, Process, ProcessId, TimerId};
 pub use random::Random;
 pub use time::SimTime;

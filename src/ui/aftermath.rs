@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::api::{Kind, Message, Method, ObjectKey, Request, cri::CriMessage};
+use crate::api::{Kind, Message, Method, ObjectKey, Request, cri::CriMessage, time};
 use crate::cluster::{BodyView, Command, MessageView, Session};
 use crate::sim::persistent::{OrdMap, OrdSet};
 use crate::sim::{Envelope, EventId, ProcessId, ProcessState, Record, SimTime};
@@ -360,7 +360,7 @@ fn value(body: &BodyView) -> Option<Value> {
 /// How many seconds ago a node's lease was renewed.
 fn silence(session: &Session, node: &str) -> Option<i64> {
     let lease = session.object(Kind::Lease, &ObjectKey::new("kube-node-lease", node))?.to_value();
-    let renewed: jiff::Timestamp = lease.get("spec")?.get("renewTime")?.as_str()?.parse().ok()?;
+    let renewed = time::parse(lease.get("spec")?.get("renewTime")?.as_str()?)?;
     Some((session.world().kernel().unix_micros() - renewed.as_microsecond()) / 1_000_000)
 }
 

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Event;
 use crate::api::decode::yaml_writer;
 use crate::api::etcd::KeyValue;
 use crate::api::stored::Stored;
-use crate::api::{Kind, Object, ObjectKey};
+use crate::api::{Kind, Object, ObjectKey, time};
 use crate::cluster::{BodyView, CauseLink, FlightKind, MessageView};
 use crate::sim::EventId;
 use crate::sim::Order;
@@ -271,8 +271,8 @@ pub fn event_row(event: &k8s_openapi::api::core::v1::Event, key: ObjectKey) -> E
     let at = event
         .last_timestamp
         .as_ref()
-        .map(|time| time.0.to_string())
-        .or_else(|| event.event_time.as_ref().map(|time| time.0.to_string()))
+        .map(time::rfc3339)
+        .or_else(|| event.event_time.as_ref().map(time::rfc3339_micro))
         .unwrap_or_default();
     let (kind, name) = (about.kind.as_deref().unwrap_or_default(), about.name.as_deref().unwrap_or_default());
     EventRow {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::cluster::InvocationView;
+use crate::sim::Order;
 
 use super::locate::{Place, locate};
 use super::screen::Marks;
@@ -53,7 +54,7 @@ pub fn errors<'a>(
             (locate(text, &message, line.map(|line| line as usize - 1)), message)
         })
         .collect();
-    errors.sort_by_key(|(place, _)| place.line);
+    errors.order_by_key(|(place, _)| place.line);
     errors
 }
 

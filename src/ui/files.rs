@@ -1,5 +1,6 @@
 //! Files that somebody brings to the editor: dropped, pasted, or chosen.
 
+use crate::sim::Order;
 use js_sys::Array;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
@@ -19,7 +20,7 @@ pub enum Brought {
 /// chooser's list is empty as soon as the chooser is cleared.
 pub fn read(list: &FileList, bytes_max: usize) -> impl Future<Output = Brought> + use<> {
     let mut files: Vec<File> = Array::from(list).iter().filter_map(|file| file.dyn_into().ok()).collect();
-    files.sort_by_key(File::name);
+    files.order_by_key(File::name);
     read_all(files, bytes_max)
 }
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use crate::api::decode::json_writer::Json;
 use crate::kubectl::check;
 
 use super::editor_marks;
@@ -29,7 +30,7 @@ pub fn to_json(marks: &Marks) -> String {
     let notes: Vec<Value> = marks.notes.iter().map(|(line, bad, word)| json!([line, bad, word])).collect();
     let errors: Vec<Value> =
         marks.errors.iter().map(|(place, message)| json!([place.line, place.from, place.to, message])).collect();
-    json!({ "notes": notes, "errors": errors }).to_string()
+    json!({ "notes": notes, "errors": errors }).json()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! From kubectl's words to the line of the editor that caused them.
 
+use crate::api::decode::float;
+
 /// Where an error belongs: the line (from 0) and the stretch of it that is marked, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -114,7 +116,7 @@ fn mistyped(lines: &[&str], start: usize, message: &str) -> Option<Place> {
     let is_given = |line: &str| {
         let value = line.split_once(&format!("{field}:")).map_or("", |(_, value)| value.trim());
         match given {
-            "number" => value.parse::<f64>().is_ok(),
+            "number" => float::parse(value).is_some(),
             "bool" => matches!(value, "true" | "false"),
             "array" => value.is_empty() || value.starts_with('['),
             "object" => value.is_empty() || value.starts_with('{'),

@@ -1,10 +1,12 @@
 //! How wall time becomes simulated time.
 
+use crate::scene::curves::power_of_two;
+
 /// Wall time that Auto gives the median hop in view, and the most that it gives the longest.
 const HOP_MS: f64 = 700.0;
 const HOP_MS_MAX: f64 = 1_500.0;
 /// Auto's factor changes by at most this much a second while something is in view.
-const CHANGE_PER_SECOND: f64 = 2.0;
+const CHANGE_DOUBLINGS_PER_SECOND: f64 = 1.0;
 /// How fast a quiet stretch accelerates: doublings a second.
 const QUIET_DOUBLINGS_PER_SECOND: f64 = 8.0;
 /// Auto never runs faster than this, and not slower: at the slowest a packet still moves as fast over the
@@ -100,7 +102,7 @@ impl Pace {
                 let wanted = (median / (HOP_MS * 1_000.0)).max(sight.longest_micros / (HOP_MS_MAX * 1_000.0));
                 let wanted = wanted.clamp(FACTOR_MIN, 1.0);
                 if !self.in_view || !sight.held {
-                    let change = CHANGE_PER_SECOND.powf(wall_ms / 1_000.0);
+                    let change = power_of_two(CHANGE_DOUBLINGS_PER_SECOND * wall_ms / 1_000.0);
                     let low = if self.in_view { self.factor / change } else { 0.0 };
                     let high = if self.in_view { self.factor * change } else { f64::MAX };
                     self.factor = wanted.clamp(low, high);
@@ -118,7 +120,7 @@ impl Pace {
                 self.in_view = false;
                 let doublings = QUIET_DOUBLINGS_PER_SECOND * wall_ms / 1_000.0;
                 let most = if sight.unsettled { FACTOR_MAX } else { 1.0 };
-                self.factor = (self.factor * 2.0_f64.powf(doublings)).clamp(FACTOR_MIN, most);
+                self.factor = (self.factor * power_of_two(doublings)).clamp(FACTOR_MIN, most);
                 Advance { micros: wall_ms * 1_000.0 * self.factor, watch: true }
             }
         }
@@ -145,7 +147,10 @@ pub fn factor_text(factor: f64) -> String {
 }
 
 fn round_two(number: f64) -> f64 {
-    let scale = 10_f64.powf(number.abs().log10().floor() - 1.0).max(1.0);
+    let mut scale = 1.0;
+    while number.abs() >= 100.0 * scale {
+        scale *= 10.0;
+    }
     (number / scale).round() * scale
 }
 

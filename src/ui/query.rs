@@ -15,6 +15,7 @@
 //! | `hide` | with `embed`: a list of `caption`, `transport`, `timeline` (the scrubber), `legend` and `open` |
 //! | `title` | with `embed`: the poster's title, at most 80 characters |
 
+use crate::api::decode::float;
 use crate::cluster::{CONTROL_PLANES_MAX, Config, NODES_MAX};
 
 use super::pace::Speed;
@@ -99,7 +100,7 @@ fn speed(value: &str) -> Option<Speed> {
     if value.eq_ignore_ascii_case("auto") {
         return Some(Speed::Auto);
     }
-    let factor = value.parse::<f64>().ok().filter(|factor| factor.is_finite() && *factor > 0.0)?;
+    let factor = float::parse(value).filter(|factor| factor.is_finite() && *factor > 0.0)?;
     Some(Speed::Times(factor.clamp(FACTORS.0, FACTORS.1)))
 }
 

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::api::decode::json_writer::Json;
+
 /// A value as Go's `%v` prints it: `map[a:1 b:[x y]]`, `<nil>`.
 pub fn go_value(value: &Value) -> String {
     match value {
@@ -17,7 +19,7 @@ pub fn go_value(value: &Value) -> String {
         }
         Value::Number(number) => match number.as_f64() {
             Some(float) if number.is_f64() => go_float(float),
-            _ => number.to_string(),
+            _ => number.json(),
         },
         Value::Bool(bool) => bool.to_string(),
     }

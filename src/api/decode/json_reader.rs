@@ -5,7 +5,7 @@
 
 use serde_json::{Number, Value};
 
-use super::{Map, NESTING_MAX};
+use super::{Map, NESTING_MAX, float};
 
 /// A JSON value that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
         if let (true, Ok(number)) = (whole, text.parse::<i64>()) {
             return Ok(Value::from(number));
         }
-        let float = text.parse::<f64>().ok().and_then(Number::from_f64);
+        let float = float::parse(text).and_then(Number::from_f64);
         float.map(Value::Number).ok_or_else(|| SyntaxError {
             offset: self.position,
             message: format!("json: cannot unmarshal number {text} into Go value of type float64"),

@@ -5,6 +5,7 @@
 //! the `YAMLOrJSONDecoder` that splits a file into documents. Leaves out: protobuf and CBOR.
 
 mod documents;
+pub mod float;
 mod go;
 mod go_types;
 mod json_reader;
@@ -12,7 +13,7 @@ pub mod json_writer;
 mod libyaml;
 mod object;
 mod omitempty;
-mod text;
+pub(super) mod text;
 mod typed;
 mod yaml_reader;
 mod yaml_scalar;
@@ -26,7 +27,7 @@ pub use object::{
     FieldValidation, Parsed, decode_body, decode_object, decode_parsed, decode_patched, parse, parse_body,
 };
 pub use omitempty::NEVER_OMITTED;
-pub use typed::{Findings, TypeError, Typed};
+pub use typed::{Findings, TypeError};
 pub use yaml_reader::{Duplicate, YamlDocument};
 
 /// Reads one JSON value, with Go's words for what is none.

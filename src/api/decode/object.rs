@@ -5,11 +5,12 @@ use serde_json::Value;
 use super::json_reader;
 use super::typed::Findings;
 use super::{BODY_BYTES_MAX, go_value, yaml_reader};
+use crate::api::decode::json_writer::Json;
 use crate::api::kind::{FieldError, KindInfo, find_kind};
 use crate::api::kinds::KINDS;
 use crate::api::object::{Kind, Object};
 use crate::api::status::{Reason, Status};
-use crate::sim::Order;
+use crate::sim::{Gather, Order};
 
 /// What happens to unknown and repeated fields: the `fieldValidation` parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,8 +151,8 @@ fn decode(
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
     let refuse =
         |why: &str| bad_request(format!("{kind} in version {version:?} cannot be handled as a {}: {why}", info.kind));
-    check_meta_type(value, "apiVersion").map_err(|error| unrecognized(info, &error, value.to_string().as_bytes()))?;
-    check_meta_type(value, "kind").map_err(|error| unrecognized(info, &error, value.to_string().as_bytes()))?;
+    check_meta_type(value, "apiVersion").map_err(|error| unrecognized(info, &error, value.json().as_bytes()))?;
+    check_meta_type(value, "kind").map_err(|error| unrecognized(info, &error, value.json().as_bytes()))?;
     if (group, version, kind.as_str()) != (info.group, info.version, info.kind) {
         return Err(other_kind(info, group, version, &kind, &api_version, &refuse));
     }
@@ -257,7 +258,7 @@ pub fn decode_patched(
     let (object, mut findings) = read(info.id, patched);
     let shown = || match strategic {
         Some(patch) => go_value(&without_list_directives(patch)),
-        None => patched.to_string(),
+        None => patched.json(),
     };
     if let Some(error) = &findings.error {
         return Err(invalid_patch(&shown(), if strategic.is_some() { &error.unstructured } else { &error.json }));
@@ -285,7 +286,7 @@ fn without_list_directives(patch: &Value) -> Value {
                 map.iter()
                     .filter(|(key, _)| !key.starts_with("$setElementOrder/") && *key != "$retainKeys" && !ordered(key))
                     .map(|(key, value)| (key.clone(), without_list_directives(value)))
-                    .collect(),
+                    .gather(),
             )
         }
         other => other.clone(),

@@ -1,31 +1,34 @@
 //! Text with a form of its own: dates, quantities and base64, with the errors of Go's `time`, `resource` and
 //! `encoding/base64`.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::go::json_kind;
+use crate::api::decode::json_writer::Json;
 use crate::api::quantity::Quantity;
+use crate::api::time::{ZERO_TIME, parse_rfc3339};
 
 /// A quantity in canonical form, as an object shows it once the API server has read it. In JSON it may be a
 /// number.
-pub(super) fn quantity_from_json(value: &Value) -> Result<String, String> {
+pub fn quantity_from_json(value: &Value) -> Result<String, String> {
     let text = match value {
         Value::Null => return Ok("0".to_owned()),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        other => other.json(),
     };
     Quantity::parse(&text).map(|quantity| quantity.to_string()).map_err(|error| error.to_string())
 }
 
-/// A date of an object, checked, as RFC 3339 text. Null is refused by nobody: fields that may be null are
-/// optional and never come here.
-pub(super) fn time_from_json(value: &Value, micro: bool) -> Result<String, String> {
+/// A date of an object. Null is Go's zero time.
+pub fn time_from_json(value: &Value, micro: bool) -> Result<Timestamp, String> {
     let layout = if micro { "2006-01-02T15:04:05.000000Z07:00" } else { "2006-01-02T15:04:05Z07:00" };
     match value {
-        Value::Null => Ok("0001-01-01T00:00:00Z".to_owned()),
+        Value::Null => Ok(ZERO_TIME),
         Value::String(text) => match parse_error(text, micro) {
-            None => Ok(text.clone()),
-            Some((_, "out of range")) => Err(format!("parsing time \"{text}\": out of range")),
+            None => parse_rfc3339(text).map_err(|element| format!("parsing time \"{text}\": {element} out of range")),
             Some((rest, "extra text")) => Err(format!("parsing time \"{text}\": extra text: \"{rest}\"")),
             Some((rest, element)) => {
                 Err(format!("parsing time \"{text}\" as \"{layout}\": cannot parse \"{rest}\" as \"{element}\""))
@@ -88,11 +91,21 @@ fn parse_error(text: &str, micro: bool) -> Option<(&str, &'static str)> {
     if !rest.is_empty() {
         return Some((rest, "extra text"));
     }
-    text.parse::<jiff::Timestamp>().is_err().then_some((text, "out of range"))
+    None
+}
+
+/// Bytes as JSON has them.
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes of base64 text.
+pub fn bytes_from_base64(text: &str) -> Result<Vec<u8>, String> {
+    STANDARD.decode(check_base64(text)?).map_err(|error| error.to_string())
 }
 
 /// Base64 without the line breaks that Go skips.
-pub(super) fn check_base64(text: &str) -> Result<String, String> {
+fn check_base64(text: &str) -> Result<String, String> {
     let clean: Vec<(usize, u8)> = text.bytes().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n')).collect();
     let corrupt = |offset: usize| Err(format!("illegal base64 data at input byte {offset}"));
     let is_symbol = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');

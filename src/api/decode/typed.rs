@@ -1,18 +1,19 @@
 //! From a JSON value to a typed object, with the findings of Go's decoder.
 //!
 //! Mirrors sigs.k8s.io/json (`UnmarshalStrict`) and `runtime.DefaultUnstructuredConverter`: unknown fields by
-//! their path, and wrong types by Go's struct and type names. The names come from the types themselves: a
-//! `serde::Deserializer` hears which struct and which scalar a field wants.
+//! their path, and wrong types by Go's struct and type names. The types read themselves field by field
+//! (`api/fields`); here is what they ask and tell while they do.
 
-use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde::de::Error as _;
+use serde_json::{Error, Value};
 
 use super::Map;
 use super::go::{go_kind, json_kind};
-use super::go_types::{alias, go_type_of};
+use super::go_types::alias;
 use super::omitempty::drops_zero;
 use super::text;
+
+use crate::api::decode::json_writer::Json;
 
 /// What went wrong with a type; only the first is kept, as Go keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,16 +43,16 @@ pub struct Findings {
 }
 
 impl Findings {
-    fn fail(&mut self, json: String, unstructured: String) -> serde_json::Error {
-        let error = serde_json::Error::custom(&json);
+    fn fail(&mut self, json: String, unstructured: String) -> Error {
+        let error = Error::custom(&json);
         self.error.get_or_insert(TypeError { json, unstructured });
         error
     }
 
     /// A value of the wrong kind for `go_type`.
-    fn mismatch(&mut self, value: &Value, go_type: &str) -> serde_json::Error {
+    fn mismatch(&mut self, value: &Value, go_type: &str) -> Error {
         let found = match value {
-            Value::Number(number) if matches!(go_type, "int32" | "int64") => format!("number {number}"),
+            Value::Number(number) if matches!(go_type, "int32" | "int64") => format!("number {}", number.json()),
             value => json_kind(value).to_owned(),
         };
         let json = match self.structs.last() {
@@ -80,7 +81,7 @@ impl Findings {
     }
 
     /// A scalar of the wrong kind: its field may have a type name of its own.
-    fn scalar_mismatch(&mut self, value: &Value, base: &'static str) -> serde_json::Error {
+    fn scalar_mismatch(&mut self, value: &Value, base: &'static str) -> Error {
         let named = alias(self.structs.last().copied().unwrap_or_default(), self.fields.last().map_or("", |f| f));
         match named {
             Some(named) if base == "string" => {
@@ -99,14 +100,14 @@ impl Findings {
     }
 
     /// What is no list of such elements.
-    fn no_list(&mut self, value: &Value, element: &str) -> serde_json::Error {
+    fn no_list(&mut self, value: &Value, element: &str) -> Error {
         let named = alias(self.structs.last().copied().unwrap_or_default(), self.fields.last().map_or("", |f| f));
         let go_type = format!("[]{}", named.unwrap_or(element));
         self.mismatch(value, &go_type)
     }
 
     /// What is no map of such elements.
-    fn no_map(&mut self, value: &Value, element: &str) -> serde_json::Error {
+    fn no_map(&mut self, value: &Value, element: &str) -> Error {
         if element == "resource.Quantity" {
             return self.mismatch(value, "v1.ResourceList");
         }
@@ -114,7 +115,11 @@ impl Findings {
     }
 
     /// Enters a struct, whose fields come next; null has none.
-    fn open_struct<'v>(&mut self, value: &'v Value, name: &'static str) -> Result<Option<&'v Map>, serde_json::Error> {
+    pub(in crate::api) fn open_struct<'v>(
+        &mut self,
+        value: &'v Value,
+        name: &'static str,
+    ) -> Result<Option<&'v Map>, Error> {
         let map = match value {
             Value::Object(map) => Some(map),
             Value::Null => None,
@@ -122,6 +127,10 @@ impl Findings {
         };
         self.structs.push(name);
         Ok(map)
+    }
+
+    pub(in crate::api) fn close_struct(&mut self) {
+        self.structs.pop();
     }
 
     /// Enters an element of a list; says how long the path was.
@@ -149,7 +158,7 @@ impl Findings {
     }
 
     /// Whether a value stands for nothing: a null, or a zero that is being left out.
-    fn is_none(&self, value: &Value) -> bool {
+    pub(in crate::api) fn is_none(&self, value: &Value) -> bool {
         let zero = || self.dropping && self.zeros.contains(&std::ptr::from_ref(value).addr());
         value.is_null() || zero()
     }
@@ -161,25 +170,52 @@ impl Findings {
         }
     }
 
-    fn plain_error(&mut self, message: String) -> serde_json::Error {
+    pub(in crate::api) fn plain_error(&mut self, message: String) -> Error {
         self.fail(message.clone(), message)
     }
-}
 
-/// A value that is being decoded.
-pub struct Typed<'v, 's> {
-    pub value: &'v Value,
-    pub findings: &'s mut Findings,
-}
+    /// Goes to a struct's field; says how long the path was.
+    pub(in crate::api) fn enter_field(&mut self, key: &str) -> usize {
+        let length = self.enter_key(key);
+        self.fields.push(key.to_owned());
+        length
+    }
 
-impl<'v> Typed<'v, '_> {
-    fn signed<V: Visitor<'v>>(
-        self,
-        visitor: V,
-        go_type: &'static str,
-        bits: u32,
-    ) -> Result<V::Value, serde_json::Error> {
-        let number = match self.value {
+    /// Leaves the field. The first error keeps the path it has.
+    pub(in crate::api) fn leave_field(&mut self, length: usize) {
+        self.path.truncate(length);
+        self.fields.pop();
+    }
+
+    fn enter_key(&mut self, key: &str) -> usize {
+        let length = self.path.len();
+        if length > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        length
+    }
+
+    /// The field where it is is none that its struct has.
+    pub(in crate::api) fn unknown_field(&mut self) {
+        self.unknown.push(self.path.clone());
+    }
+
+    pub(in crate::api) fn bool(&mut self, value: &Value) -> Result<bool, Error> {
+        match value {
+            Value::Bool(bool) => {
+                if !bool {
+                    self.zero(value, true);
+                }
+                Ok(*bool)
+            }
+            Value::Null => Ok(false),
+            value => Err(self.scalar_mismatch(value, "bool")),
+        }
+    }
+
+    pub(in crate::api) fn integer(&mut self, value: &Value, go_type: &'static str, bits: u32) -> Result<i64, Error> {
+        let number = match value {
             Value::Null => Some(0),
             Value::Number(number) => number.as_i64(),
             _ => None,
@@ -187,221 +223,94 @@ impl<'v> Typed<'v, '_> {
         match number {
             Some(number) if bits == 64 || i32::try_from(number).is_ok() => {
                 if number == 0 {
-                    self.findings.zero(self.value, true);
+                    self.zero(value, true);
                 }
-                visitor.visit_i64(number)
+                Ok(number)
             }
-            _ => Err(self.findings.scalar_mismatch(self.value, go_type)),
-        }
-    }
-}
-
-impl<'v> Deserializer<'v> for Typed<'v, '_> {
-    type Error = serde_json::Error;
-
-    /// Only `intstr.IntOrString` asks for anything at all.
-    fn deserialize_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.value {
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Null => visitor.visit_i64(0),
-            Value::Number(number) if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) => {
-                visitor.visit_i64(number.as_i64().unwrap_or_default())
-            }
-            Value::Number(number) => Err(self
-                .findings
-                .plain_error(format!("json: cannot unmarshal number {number} into Go value of type int32"))),
-            other => Err(self
-                .findings
-                .plain_error(format!("json: cannot unmarshal {} into Go value of type int32", json_kind(other)))),
+            _ => Err(self.scalar_mismatch(value, go_type)),
         }
     }
 
-    fn deserialize_bool<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.value {
-            Value::Bool(bool) => {
-                if !bool {
-                    self.findings.zero(self.value, true);
-                }
-                visitor.visit_bool(*bool)
-            }
-            Value::Null => visitor.visit_bool(false),
-            value => Err(self.findings.scalar_mismatch(value, "bool")),
-        }
-    }
-
-    fn deserialize_i32<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.signed(visitor, "int32", 32)
-    }
-
-    fn deserialize_i64<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.signed(visitor, "int64", 64)
-    }
-
-    /// A borrowed string is what bytes in base64 ask for.
-    fn deserialize_str<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.value {
-            Value::String(text) => match text::check_base64(text) {
-                Ok(clean) => visitor.visit_str(&clean),
-                Err(message) => Err(self.findings.plain_error(message)),
+    /// The number of an `intstr.IntOrString`, which is no text.
+    pub(in crate::api) fn integer_or_text(&mut self, value: &Value) -> Result<i32, Error> {
+        let found = match value {
+            Value::Null => return Ok(0),
+            Value::Number(number) => match number.as_i64().and_then(|number| i32::try_from(number).ok()) {
+                Some(number) => return Ok(number),
+                None => format!("number {}", number.json()),
             },
-            Value::Null => visitor.visit_str(""),
-            value => Err(self.findings.mismatch(value, "[]uint8")),
-        }
+            other => json_kind(other).to_owned(),
+        };
+        Err(self.plain_error(format!("json: cannot unmarshal {found} into Go value of type int32")))
     }
 
-    fn deserialize_string<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.value {
+    pub(in crate::api) fn text<'v>(&mut self, value: &'v Value) -> Result<&'v str, Error> {
+        match value {
             Value::String(text) => {
                 if text.is_empty() {
-                    self.findings.zero(self.value, true);
+                    self.zero(value, true);
                 }
-                visitor.visit_borrowed_str(text)
+                Ok(text)
             }
-            Value::Null => visitor.visit_borrowed_str(""),
-            value => Err(self.findings.scalar_mismatch(value, "string")),
+            Value::Null => Ok(""),
+            value => Err(self.scalar_mismatch(value, "string")),
         }
     }
 
-    fn deserialize_option<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        if self.findings.is_none(self.value) { visitor.visit_none() } else { visitor.visit_some(self) }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'v>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        let read = match name {
-            "Quantity" => text::quantity_from_json(self.value),
-            "Time" | "MicroTime" => text::time_from_json(self.value, name == "MicroTime"),
-            // Raw JSON: kept as it is.
-            _ => return visitor.visit_newtype_struct(self.value),
-        };
-        match read {
-            Ok(text) => visitor.visit_newtype_struct(StringDeserializer::new(text)),
-            Err(message) => Err(self.findings.plain_error(message)),
+    /// Bytes, which are base64 in JSON.
+    pub(in crate::api) fn bytes(&mut self, value: &Value) -> Result<Vec<u8>, Error> {
+        match value {
+            value if self.is_none(value) => Ok(Vec::new()),
+            Value::String(text) => text::bytes_from_base64(text).map_err(|message| self.plain_error(message)),
+            value => Err(self.mismatch(value, "[]uint8")),
         }
     }
 
-    fn deserialize_seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        let list: &[Value] = match self.value {
+    /// The elements of a list; null has none.
+    pub(in crate::api) fn list<'v>(&mut self, value: &'v Value, element: fn() -> String) -> Result<&'v [Value], Error> {
+        let list: &[Value] = match value {
             Value::Array(list) => list,
             Value::Null => &[],
-            value => return Err(self.findings.no_list(value, &go_type_of(visitor, true))),
+            value => return Err(self.no_list(value, &element())),
         };
-        self.findings.empty(self.value);
-        visitor.visit_seq(Elements { list, index: 0, findings: self.findings })
+        self.empty(value);
+        Ok(list)
     }
 
-    fn deserialize_map<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        let map = match self.value {
-            Value::Object(map) => Some(map),
-            Value::Null => None,
-            value => return Err(self.findings.no_map(value, &go_type_of(visitor, false))),
+    /// Reads element after element.
+    pub(in crate::api) fn elements(
+        &mut self,
+        list: &[Value],
+        read: &mut dyn FnMut(&Value, &mut Findings) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (index, value) in list.iter().enumerate() {
+            let length = self.enter_element(index);
+            let element = read(value, self);
+            self.path.truncate(length);
+            element?;
+        }
+        Ok(())
+    }
+
+    /// Reads the entries of a map one by one; null has none.
+    pub(in crate::api) fn entries(
+        &mut self,
+        value: &Value,
+        element: fn() -> String,
+        read: &mut dyn FnMut(&str, &Value, &mut Findings) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let map = match value {
+            Value::Object(map) => map,
+            Value::Null => return Ok(()),
+            value => return Err(self.no_map(value, &element())),
         };
-        self.findings.empty(self.value);
-        visitor.visit_map(Entries::new(map, false, self.findings))
-    }
-
-    fn deserialize_struct<V: Visitor<'v>>(
-        self,
-        name: &'static str,
-        _fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        let map = self.findings.open_struct(self.value, name)?;
-        let read = visitor.visit_map(Entries::new(map, true, self.findings));
-        self.findings.structs.pop();
-        read
-    }
-
-    /// A field that the struct does not have.
-    fn deserialize_ignored_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.findings.unknown.push(self.findings.path.clone());
-        visitor.visit_unit()
-    }
-
-    serde::forward_to_deserialize_any! {
-        <W: Visitor<'v>>
-        i8 i16 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct enum identifier
-    }
-}
-
-struct Elements<'v, 's> {
-    list: &'v [Value],
-    index: usize,
-    findings: &'s mut Findings,
-}
-
-impl<'v> SeqAccess<'v> for Elements<'v, '_> {
-    type Error = serde_json::Error;
-
-    fn next_element_seed<T: DeserializeSeed<'v>>(&mut self, seed: T) -> Result<Option<T::Value>, Self::Error> {
-        let Some(value) = self.list.get(self.index) else { return Ok(None) };
-        let length = self.findings.enter_element(self.index);
-        let read = seed.deserialize(Typed { value, findings: self.findings });
-        self.findings.path.truncate(length);
-        self.index += 1;
-        read.map(Some)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.list.len() - self.index)
-    }
-}
-
-struct Entries<'v, 's> {
-    entries: Option<serde_json::map::Iter<'v>>,
-    value: Option<(&'v str, &'v Value)>,
-    is_struct: bool,
-    findings: &'s mut Findings,
-}
-
-impl<'v, 's> Entries<'v, 's> {
-    fn new(map: Option<&'v Map>, is_struct: bool, findings: &'s mut Findings) -> Self {
-        Entries { entries: map.map(Map::iter), value: None, is_struct, findings }
-    }
-
-    fn next_key(&mut self) -> Option<&'v str> {
-        self.value = self.entries.as_mut()?.next().map(|(key, value)| (key.as_str(), value));
-        self.value.map(|(key, _)| key)
-    }
-
-    /// Goes to the value whose key was read last; says how long the path was.
-    fn enter(&mut self) -> (usize, &'v Value) {
-        let (key, value) = self.value.take().expect("serde asks for a value only after its key");
-        let length = self.findings.path.len();
-        if length > 0 {
-            self.findings.path.push('.');
+        self.empty(value);
+        for (key, value) in map {
+            let length = self.enter_key(key);
+            let entry = read(key, value, self);
+            self.path.truncate(length);
+            entry?;
         }
-        self.findings.path.push_str(key);
-        if self.is_struct {
-            self.findings.fields.push(key.to_owned());
-        }
-        (length, value)
-    }
-
-    /// Leaves the value. The first error keeps the path it has.
-    fn leave(&mut self, length: usize) {
-        self.findings.path.truncate(length);
-        if self.is_struct {
-            self.findings.fields.pop();
-        }
-    }
-}
-
-impl<'v> MapAccess<'v> for Entries<'v, '_> {
-    type Error = serde_json::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'v>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
-        let Some(key) = self.next_key() else { return Ok(None) };
-        seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'v>>(&mut self, seed: T) -> Result<T::Value, Self::Error> {
-        let (length, value) = self.enter();
-        let read = seed.deserialize(Typed { value, findings: self.findings });
-        self.leave(length);
-        read
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::libyaml::{Event, Parser};
 use super::yaml_scalar::{Scalar, resolve};
 use super::{Map, NESTING_MAX};
+use crate::api::decode::json_writer::Json;
 use crate::sim::persistent::OrdMap;
 
 /// The nodes that a document with aliases may have once they are followed. Upstream only bounds their share;
@@ -294,6 +295,6 @@ fn go_syntax(value: &Value) -> String {
             let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key:?}:{}", go_syntax(value))).collect();
             format!("map[interface {{}}]interface {{}}{{{}}}", entries.join(", "))
         }
-        scalar => scalar.to_string(),
+        scalar => scalar.json(),
     }
 }

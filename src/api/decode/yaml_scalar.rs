@@ -5,6 +5,8 @@
 
 use serde_json::{Number, Value};
 
+use super::float;
+
 /// A resolved scalar. Floats that JSON cannot hold are kept apart, to be refused by name.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar {
@@ -135,7 +137,7 @@ fn is_float(text: &str) -> bool {
 }
 
 fn float(text: &str) -> Option<Scalar> {
-    let parsed: f64 = text.parse().ok()?;
+    let parsed = float::parse(text)?;
     if parsed.is_infinite() {
         // Go's ParseFloat reports a range error, and the scalar stays a string.
         return None;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::yaml_scalar::{Scalar, resolve};
 use super::yaml_style::{Analysis, Style, chomping_hint, is_break, is_printable, natural_order};
 
+use crate::api::decode::json_writer::Json;
 use crate::sim::Order;
 
 /// The column after which a line is folded at the next space.
@@ -123,7 +124,7 @@ impl Writer {
                 let text = super::go_value(&Value::Number(number.clone()));
                 self.put_str(&text);
             }
-            other => self.put_str(&other.to_string()),
+            other => self.put_str(&other.json()),
         }
     }
 

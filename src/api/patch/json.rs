@@ -10,6 +10,7 @@ use super::{Map, PatchError};
 use crate::api::decode::json_kind;
 use crate::api::object::Kind;
 use crate::api::status::{Reason, Status};
+use crate::sim::Gather;
 
 /// The most operations a JSON patch may have.
 const OPERATIONS_MAX: usize = 10_000;
@@ -236,7 +237,7 @@ fn keep_nulls(patch: Value, nulls: bool) -> Option<Value> {
         Value::Null => nulls.then_some(Value::Null),
         Value::Object(map) => {
             let was_empty = map.is_empty();
-            let kept: Map = map.into_iter().filter_map(|(key, value)| Some((key, keep_nulls(value, nulls)?))).collect();
+            let kept: Map = map.into_iter().filter_map(|(key, value)| Some((key, keep_nulls(value, nulls)?))).gather();
             // A map that is set to nothing is an addition; one that lost all its entries here is none.
             (!kept.is_empty() || was_empty && !nulls).then_some(Value::Object(kept))
         }

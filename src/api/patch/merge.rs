@@ -9,6 +9,7 @@ use super::schema::{Strategy, TypeName};
 use super::{DELETE_FROM_PRIMITIVE_LIST, DIRECTIVE, Map, PatchError, RETAIN_KEYS, SET_ELEMENT_ORDER, listed};
 use crate::api::object::Kind;
 use crate::api::status::{Reason, Status};
+use crate::sim::Gather;
 
 /// Applies a strategic merge patch to an object of `kind`.
 ///
@@ -118,7 +119,7 @@ fn without_directives(value: Value) -> Option<Value> {
     match value {
         Value::Object(map) if map.contains_key(DIRECTIVE) => None,
         Value::Object(map) => Some(Value::Object(
-            map.into_iter().filter_map(|(key, value)| Some((key, without_directives(value)?))).collect(),
+            map.into_iter().filter_map(|(key, value)| Some((key, without_directives(value)?))).gather(),
         )),
         Value::Array(list) => Some(Value::Array(list.into_iter().filter_map(without_directives).collect())),
         scalar => Some(scalar),

@@ -29,6 +29,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, Time};
 use serde_json::{Value, json};
 
 use super::duration;
+use super::fields::Field;
 use super::kind::Column;
 use super::object::{Kind, Object};
 use super::time::unix_micros;
@@ -83,7 +84,7 @@ pub fn rows_only(
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
-        "metadata": serde_json::to_value(list_meta).unwrap_or(Value::Null),
+        "metadata": list_meta.write(),
         "columnDefinitions": Value::Null,
         "rows": rows,
     })
@@ -110,7 +111,7 @@ fn row(object: &Object, now_unix_micros: i64, include_object: IncludeObject) -> 
         IncludeObject::Metadata => json!({
             "kind": "PartialObjectMetadata",
             "apiVersion": "meta.k8s.io/v1",
-            "metadata": serde_json::to_value(object.meta()).unwrap_or(Value::Null),
+            "metadata": object.meta().write(),
         }),
         IncludeObject::Object => object.to_value(),
     };

@@ -13,6 +13,7 @@ use super::{CONTAINERS, IMAGES, age, column, container_cells};
 use crate::api::kind::{AGE, Column, NAME};
 use crate::api::object::Object;
 use crate::api::quantity::Quantity;
+use crate::api::time;
 
 /// Name, Min Available, Max Unavailable, Allowed Disruptions, Age.
 pub const BUDGET_COLUMNS: &[Column] = &[
@@ -118,7 +119,7 @@ pub fn quota_row(object: &Object, now_unix_micros: i64) -> Vec<Value> {
 
 /// The cells of a LimitRange: the default table, which says when and not how long ago.
 pub fn limit_range_row(object: &Object, _: i64) -> Vec<Value> {
-    let created = object.meta().creation_timestamp.as_ref().map(|time| time.0.to_string());
+    let created = object.meta().creation_timestamp.as_ref().map(time::rfc3339);
     vec![Value::from(object.name()), Value::from(created.unwrap_or_else(|| "0001-01-01T00:00:00Z".to_owned()))]
 }
 

@@ -5,7 +5,7 @@
 //! out: writing (such clients accept JSON too) and kinds that are not in the registry.
 
 mod message;
-mod schema;
+pub(super) mod schema;
 #[cfg(test)]
 mod tests;
 mod wire;

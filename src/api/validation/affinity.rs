@@ -15,6 +15,7 @@ use super::names::{self, each};
 use super::path::Path;
 use super::selectors::label_selector;
 use crate::api::kind::FieldError;
+use crate::sim::Gather;
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
@@ -159,7 +160,7 @@ fn match_label_keys(term: &PodAffinityTerm, path: &Path, errors: &mut Errors) {
     label_keys(unwanted, selector, &path.child("mismatchLabelKeys"), errors);
     if let Some(selector) = selector {
         let index_of: BTreeMap<&str, usize> =
-            wanted.iter().enumerate().map(|(index, key)| (key.as_str(), index)).collect();
+            wanted.iter().enumerate().map(|(index, key)| (key.as_str(), index)).gather();
         let mut seen: BTreeSet<&str> = selector.match_labels.iter().flatten().map(|(key, _)| key.as_str()).collect();
         for expression in items(&selector.match_expressions) {
             let key = expression.key.as_str();

@@ -14,6 +14,8 @@ use super::path::Path;
 use super::pod_spec::pod_template;
 use super::workloads::{amount, at_most_100_percent, decremented, int_or_percent};
 use super::{selectors, text};
+use crate::api::decode::json_writer::Json;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 
 /// `ValidateDaemonSet`.
@@ -83,12 +85,13 @@ fn update_strategy(strategy: Option<&DaemonSetUpdateStrategy>, path: &Path, erro
             let rolling = rolling.map_or_else(
                 || "null".to_owned(),
                 |rolling| {
-                    let number = |value: &Option<IntOrString>| json!(value.clone().unwrap_or(IntOrString::Int(0)));
+                    let number =
+                        |value: &Option<IntOrString>| value.clone().unwrap_or(IntOrString::Int(0)).write().json();
                     let (unavailable, surge) = (number(&rolling.max_unavailable), number(&rolling.max_surge));
                     format!("{{\"MaxUnavailable\":{unavailable},\"MaxSurge\":{surge}}}")
                 },
             );
-            let shown = BadValue::raw(format!("{{\"Type\":{},\"RollingUpdate\":{rolling}}}", json!(other)));
+            let shown = BadValue::raw(format!("{{\"Type\":{},\"RollingUpdate\":{rolling}}}", json!(other).json()));
             errors.push(FieldError::not_supported(path, shown, &["RollingUpdate", "OnDelete"]));
         }
     }

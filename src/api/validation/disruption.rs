@@ -14,6 +14,7 @@ use super::names::{self, each, path_segment_name};
 use super::path::Path;
 use super::selectors;
 use super::workloads::{at_most_100_percent, int_or_percent};
+use crate::api::decode::json_writer::Json;
 use crate::api::kind::FieldError;
 
 /// `maxReasonLen` and `maxMessageLen`.
@@ -64,8 +65,8 @@ fn internal(spec: &PodDisruptionBudgetSpec) -> String {
     let policy = spec.unhealthy_pod_eviction_policy.as_deref().map_or_else(|| "null".to_owned(), go_quote);
     format!(
         "{{\"MinAvailable\":{},\"Selector\":{selector},\"MaxUnavailable\":{},\"UnhealthyPodEvictionPolicy\":{policy}}}",
-        amount(&spec.min_available),
-        amount(&spec.max_unavailable),
+        amount(&spec.min_available).json(),
+        amount(&spec.max_unavailable).json(),
     )
 }
 

@@ -1,10 +1,10 @@
 //! Mirrors apimachinery/pkg/api/equality: semantic equality, where an absent list or map equals an empty one.
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::errors::{BadValue, Errors};
 use super::path::Path;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 
 /// The fields that are maps in Go, so that empty equals absent. All other JSON objects are structs,
@@ -45,20 +45,19 @@ fn prune(value: &mut Value) {
     }
 }
 
-fn pruned<T: Serialize>(value: &T) -> Value {
-    let mut value =
-        serde_json::to_value(value).unwrap_or_else(|error| panic!("an API type does not serialize: {error}"));
+fn pruned(value: &dyn Field) -> Value {
+    let mut value = value.write();
     prune(&mut value);
     value
 }
 
 /// `apiequality.Semantic.DeepEqual`.
-pub fn semantically_equal<T: Serialize + PartialEq>(a: &T, b: &T) -> bool {
+pub fn semantically_equal<T: Field + PartialEq>(a: &T, b: &T) -> bool {
     a == b || pruned(a) == pruned(b)
 }
 
 /// `ValidateImmutableField` on a value whose printed form is `shown`.
-pub fn immutable<T: Serialize + PartialEq>(
+pub fn immutable<T: Field + PartialEq>(
     new: &T,
     old: &T,
     shown: impl FnOnce(&T) -> BadValue,
@@ -78,6 +77,6 @@ pub fn immutable_text(new: &str, old: &str, path: &Path, errors: &mut Errors) {
 }
 
 /// `ValidateImmutableField` on an optional value that prints as JSON: nil prints as `"null"`.
-pub fn immutable_option<T: Serialize + PartialEq>(new: &Option<T>, old: &Option<T>, path: &Path, errors: &mut Errors) {
+pub fn immutable_option<T: Field + PartialEq>(new: &Option<T>, old: &Option<T>, path: &Path, errors: &mut Errors) {
     immutable(new, old, |new| new.as_ref().map_or_else(BadValue::null, |value| BadValue::json(value)), path, errors);
 }

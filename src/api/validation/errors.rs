@@ -1,10 +1,11 @@
 //! Mirrors apimachinery/pkg/util/validation/field: the constructors of `field.Error`, and how a bad
 //! value is quoted in its body.
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::path::Path;
+use crate::api::decode::json_writer::Json;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 
 /// The findings so far, in upstream's order.
@@ -23,7 +24,17 @@ impl BadValue {
     }
 
     /// A value printed as JSON, in the order in which it serializes.
-    pub fn json<T: Serialize>(value: &T) -> Self {
+    pub fn json<T: Field>(value: &T) -> Self {
+        BadValue::value(&value.write())
+    }
+
+    /// A list printed as JSON.
+    pub fn list<T: Field>(list: &[T]) -> Self {
+        BadValue::value(&Value::Array(list.iter().map(T::write).collect()))
+    }
+
+    /// JSON.
+    pub fn value(value: &Value) -> Self {
         BadValue(go_json(value))
     }
 
@@ -180,9 +191,15 @@ fn go_printable(c: char) -> bool {
 }
 
 /// JSON as Go's encoder writes it: `<`, `>` and `&` escaped.
-pub(super) fn go_json<T: Serialize>(value: &T) -> String {
-    let text = serde_json::to_string(value).unwrap_or_else(|error| Value::from(error.to_string()).to_string());
+pub(super) fn go_json(value: &Value) -> String {
+    let text = value.json();
     text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+/// A struct's JSON in the order of Go's fields.
+pub(super) fn in_order(value: &Value, fields: &[&str]) -> String {
+    let entry = |field: &&str| value.get(field).map(|value| format!("\"{field}\":{}", go_json(value)));
+    format!("{{{}}}", fields.iter().filter_map(entry).collect::<Vec<_>>().join(","))
 }
 
 #[cfg(test)]
@@ -203,7 +220,7 @@ mod tests {
         check(FieldError::invalid(&path, -5, "why"), "spec.ports[2][a/b]: Invalid value: -5: why");
         check(FieldError::invalid(&path, BadValue::null(), "why"), "spec.ports[2][a/b]: Invalid value: \"null\": why");
         check(
-            FieldError::invalid(&path, BadValue::json(&["<a>"]), "why"),
+            FieldError::invalid(&path, BadValue::value(&serde_json::json!(["<a>"])), "why"),
             "spec.ports[2][a/b]: Invalid value: [\"\\u003ca\\u003e\"]: why",
         );
         check(

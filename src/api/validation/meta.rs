@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use serde::Serialize;
 
 use super::equality::{immutable_option, immutable_text};
-use super::errors::{BadValue, Errors};
+use super::errors::{BadValue, Errors, in_order};
 use super::names::{self, NameFn, each};
 use super::path::Path;
 use super::{items, text};
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 use crate::sim::Order;
 
@@ -109,31 +109,9 @@ pub fn annotations(annotations: Option<&BTreeMap<String, String>>, path: &Path, 
     }
 }
 
-/// An owner reference in the order of Go's fields.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShownOwner<'a> {
-    api_version: &'a str,
-    kind: &'a str,
-    name: &'a str,
-    uid: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    controller: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    block_owner_deletion: Option<bool>,
-}
-
-impl<'a> From<&'a OwnerReference> for ShownOwner<'a> {
-    fn from(owner: &'a OwnerReference) -> Self {
-        ShownOwner {
-            api_version: &owner.api_version,
-            kind: &owner.kind,
-            name: &owner.name,
-            uid: &owner.uid,
-            controller: owner.controller,
-            block_owner_deletion: owner.block_owner_deletion,
-        }
-    }
+/// An owner reference as Go prints it.
+fn shown_owner(owner: &OwnerReference) -> String {
+    in_order(&owner.write(), &["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"])
 }
 
 fn owner_reference(owner: &OwnerReference, path: &Path, errors: &mut Errors) {
@@ -156,7 +134,7 @@ fn owner_reference(owner: &OwnerReference, path: &Path, errors: &mut Errors) {
         errors.push(FieldError::invalid(&path.child("uid"), "", "must not be empty"));
     }
     if api_version == "v1" && owner.kind == "Event" {
-        let shown = BadValue::json(&ShownOwner::from(owner));
+        let shown = BadValue::raw(shown_owner(owner));
         errors.push(FieldError::invalid(path, shown, "/v1, Kind=Event is disallowed from being an owner"));
     }
 }
@@ -171,11 +149,11 @@ fn owner_references(owners: &[OwnerReference], path: &Path, errors: &mut Errors)
         let current = format!("{}/{}", owner.kind, owner.name);
         match &first {
             Some(first) => {
-                let shown: Vec<ShownOwner> = owners.iter().map(ShownOwner::from).collect();
+                let shown = format!("[{}]", owners.iter().map(shown_owner).collect::<Vec<_>>().join(","));
                 let detail = format!(
                     "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {current}"
                 );
-                errors.push(FieldError::invalid(path, BadValue::json(&shown), &detail));
+                errors.push(FieldError::invalid(path, BadValue::raw(shown), &detail));
             }
             None => first = Some(current),
         }
@@ -192,7 +170,7 @@ fn finalizers(finalizers: &[String], path: &Path, errors: &mut Errors) {
     let has = |name: &str| finalizers.iter().any(|finalizer| finalizer == name);
     if has(ORPHAN) && has(FOREGROUND) {
         let detail = format!("finalizer {ORPHAN} and {FOREGROUND} cannot be both set");
-        errors.push(FieldError::invalid(path, BadValue::json(&finalizers), &detail));
+        errors.push(FieldError::invalid(path, BadValue::list(finalizers), &detail));
     }
 }
 

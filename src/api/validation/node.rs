@@ -16,6 +16,8 @@ use super::path::Path;
 use super::resource_names::quantity_value;
 use super::text;
 use super::tolerations::taint_effect;
+use crate::api::decode::json_writer::Json;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 use crate::api::quantity::Quantity;
 
@@ -38,10 +40,10 @@ pub fn taints(list: &[Taint], path: &Path, errors: &mut Errors) {
         if !seen.insert((&taint.effect, &taint.key)) {
             let shown = BadValue::raw(format!(
                 "{{\"Key\":{},\"Value\":{},\"Effect\":{},\"TimeAdded\":{}}}",
-                json!(taint.key),
-                json!(value),
-                json!(taint.effect),
-                json!(taint.time_added)
+                taint.key.write().json(),
+                json!(value).json(),
+                taint.effect.write().json(),
+                taint.time_added.write().json()
             ));
             let detail = "taints must be unique by key and effect pair";
             errors.push(FieldError::duplicate_because(&path, shown, detail));
@@ -84,7 +86,7 @@ pub fn node(own: &Node, errors: &mut Errors) {
         let parsed: Vec<_> = cidrs.iter().filter_map(|cidr| ip::parse_cidr(cidr)).map(|(address, _)| address).collect();
         if !ip::dual_stack(parsed.iter().copied()) || cidrs.len() > 2 {
             let detail = "may specify no more than one CIDR for each IP family";
-            errors.push(FieldError::invalid(&path, BadValue::json(&cidrs), detail));
+            errors.push(FieldError::invalid(&path, BadValue::list(cidrs), detail));
         }
         let mut seen = BTreeSet::new();
         for (index, cidr) in cidrs.iter().enumerate() {
@@ -98,8 +100,11 @@ pub fn node(own: &Node, errors: &mut Errors) {
 fn addresses(list: &[NodeAddress], errors: &mut Errors) {
     for (index, address) in list.iter().enumerate() {
         if list[..index].contains(address) {
-            let shown =
-                BadValue::raw(format!("{{\"Type\":{},\"Address\":{}}}", json!(address.type_), json!(address.address)));
+            let shown = BadValue::raw(format!(
+                "{{\"Type\":{},\"Address\":{}}}",
+                address.type_.write().json(),
+                address.address.write().json()
+            ));
             errors.push(FieldError::duplicate(&Path::new("status.addresses").index(index), shown));
         }
     }

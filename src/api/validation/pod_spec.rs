@@ -22,6 +22,8 @@ use super::tolerations::tolerations;
 use super::volumes::volumes;
 use super::windows::{host_process_pod, operating_system};
 use super::{items, text};
+use crate::api::decode::json_writer::Json;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 
 /// `ValidatePodSpec`. `pod_name` is empty for a template.
@@ -130,7 +132,7 @@ fn resource_claims(claims: &[PodResourceClaim], path: &Path, errors: &mut Errors
         let (own, template) = (&claim.resource_claim_name, &claim.resource_claim_template_name);
         let shown = || {
             // Go prints its internal type by its fields' own names.
-            let json = |value: &Option<String>| serde_json::to_string(value).unwrap_or_default();
+            let json = |value: &Option<String>| value.write().json();
             BadValue::raw(format!(
                 "{{\"Name\":{},\"ResourceClaimName\":{},\"ResourceClaimTemplateName\":{}}}",
                 json(&Some(name.to_owned())),
@@ -186,7 +188,7 @@ fn dns_config(config: Option<&PodDNSConfig>, policy: &str, path: &Path, errors: 
     let Some(config) = config else { return };
     if nameservers.len() > 3 {
         let detail = "must not have more than 3 nameservers";
-        errors.push(FieldError::invalid(&servers_path, BadValue::json(&nameservers), detail));
+        errors.push(FieldError::invalid(&servers_path, BadValue::list(nameservers), detail));
     }
     for (index, server) in nameservers.iter().enumerate() {
         ip::valid(server, &servers_path.index(index), errors);
@@ -194,11 +196,11 @@ fn dns_config(config: Option<&PodDNSConfig>, policy: &str, path: &Path, errors: 
     let (searches, searches_path) = (items(&config.searches), path.child("searches"));
     if searches.len() > 32 {
         let detail = "must not have more than 32 search paths";
-        errors.push(FieldError::invalid(&searches_path, BadValue::json(&searches), detail));
+        errors.push(FieldError::invalid(&searches_path, BadValue::list(searches), detail));
     }
     if searches.join(" ").len() > 2048 {
         let detail = "must not have more than 2048 characters (including spaces) in the search list";
-        errors.push(FieldError::invalid(&searches_path, BadValue::json(&searches), detail));
+        errors.push(FieldError::invalid(&searches_path, BadValue::list(searches), detail));
     }
     for (index, search) in searches.iter().enumerate().filter(|(_, search)| *search != ".") {
         let search = search.strip_suffix('.').unwrap_or(search);

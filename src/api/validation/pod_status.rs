@@ -112,12 +112,12 @@ fn addresses(list: &[&str], path: &Path, errors: &mut Errors) {
     if !ip::dual_stack(parsed.iter().copied()) || list.len() > 2 {
         let shown: Vec<_> = list.iter().map(|address| shown(address)).collect();
         let detail = "may specify no more than one IP for each IP family";
-        errors.push(FieldError::invalid(path, BadValue::json(&shown), detail));
+        errors.push(FieldError::invalid(path, BadValue::value(&serde_json::Value::Array(shown)), detail));
     }
     let mut seen = BTreeSet::new();
     for (index, address) in list.iter().enumerate() {
         if !seen.insert(address) {
-            errors.push(FieldError::duplicate(&path.index(index), BadValue::json(&shown(address))));
+            errors.push(FieldError::duplicate(&path.index(index), BadValue::value(&shown(address))));
         }
     }
 }

@@ -19,6 +19,8 @@ use super::path::Path;
 use super::pod::metadata_and_spec;
 use super::text;
 use super::tolerations::tolerations;
+use crate::api::decode::json_writer::Json;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 use crate::sim::Order;
 
@@ -178,7 +180,7 @@ fn node_affinity_mutation(new: Option<&NodeAffinity>, old: Option<&NodeAffinity>
     let path = path.child("requiredDuringSchedulingIgnoredDuringExecution").child("nodeSelectorTerms");
     if !old.is_empty() && old.len() != new.len() {
         let detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
-        errors.push(FieldError::invalid(&path, BadValue::json(&new), detail));
+        errors.push(FieldError::invalid(&path, BadValue::list(new), detail));
         return;
     }
     for (index, (new, old)) in new.iter().zip(old).enumerate() {
@@ -197,8 +199,8 @@ fn node_affinity_mutation(new: Option<&NodeAffinity>, old: Option<&NodeAffinity>
 
 /// The changed fields, in the manner of go-cmp.
 fn diff(old: &PodSpec, new: &PodSpec) -> String {
-    let fields = |spec: &PodSpec| match serde_json::to_value(spec) {
-        Ok(Value::Object(fields)) => fields,
+    let fields = |spec: &PodSpec| match spec.write() {
+        Value::Object(fields) => fields,
         _ => serde_json::Map::new(),
     };
     let (old, new) = (fields(old), fields(new));
@@ -215,7 +217,7 @@ fn diff(old: &PodSpec, new: &PodSpec) -> String {
         }
         let title = format!("{}{}", name[..1].to_uppercase(), &name[1..]);
         for (sign, value) in [('-', before), ('+', after)] {
-            let value = value.map_or_else(|| "nil".to_owned(), Value::to_string);
+            let value = value.map_or_else(|| "nil".to_owned(), Value::json);
             text.push_str(&format!("{sign} \t{title}: {value},\n"));
         }
     }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec, ScopeSelector};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
-use serde_json::json;
 
 use super::errors::{BadValue, Errors};
 use super::items;
@@ -12,6 +11,8 @@ use super::meta::{object_meta, object_meta_update};
 use super::names::subdomain_name;
 use super::path::Path;
 use super::resource_names::{is_standard_quota, quantity_value, resource_name};
+use crate::api::decode::json_writer::Json;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 use crate::api::quantity::Quantity;
 
@@ -117,7 +118,7 @@ fn conflicts(set: &BTreeSet<&str>) -> usize {
 /// `validateResourceQuotaScopes`.
 fn scopes(spec: &ResourceQuotaSpec, path: &Path, errors: &mut Errors) {
     let scopes = items(&spec.scopes);
-    let mut bad = |detail: &str| errors.push(FieldError::invalid(path, BadValue::json(&scopes), detail));
+    let mut bad = |detail: &str| errors.push(FieldError::invalid(path, BadValue::list(scopes), detail));
     for scope in scopes {
         if !is_scope(scope) {
             bad("unsupported scope");
@@ -133,7 +134,8 @@ fn internal(selector: &ScopeSelector) -> BadValue {
     let texts: Vec<String> = items(&selector.match_expressions)
         .iter()
         .map(|own| {
-            let (scope, operator, values) = (json!(own.scope_name), json!(own.operator), json!(own.values));
+            let (scope, operator, values) =
+                (own.scope_name.write().json(), own.operator.write().json(), own.values.write().json());
             format!("{{\"ScopeName\":{scope},\"Operator\":{operator},\"Values\":{values}}}")
         })
         .collect();
@@ -166,7 +168,7 @@ fn scope_selector(spec: &ResourceQuotaSpec, selector: &ScopeSelector, path: &Pat
             }
             "Exists" | "DoesNotExist" if !values.is_empty() => {
                 let detail = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector";
-                errors.push(FieldError::invalid(&path.child("values"), BadValue::json(&values), detail));
+                errors.push(FieldError::invalid(&path.child("values"), BadValue::list(values), detail));
             }
             "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
             other => errors.push(FieldError::invalid(&path.child("operator"), other, "not a valid selector operator")),

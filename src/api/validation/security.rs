@@ -14,6 +14,7 @@ use super::path::Path;
 use super::volume_sources::local_descending_path;
 use super::windows::windows_options;
 use super::{items, text};
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 
 fn unix_id(id: Option<i64>, path: &Path, errors: &mut Errors) {
@@ -32,14 +33,14 @@ fn one_of(value: Option<&str>, supported: &[&str], path: &Path, errors: &mut Err
 
 /// The context as Go prints its internal type: by the names of Go's fields.
 fn shown(context: &SecurityContext) -> BadValue {
-    let value = serde_json::to_value(context).unwrap_or(Value::Null);
+    let value = context.write();
     let mut renamed = Map::new();
     for (name, value) in value.as_object().into_iter().flatten() {
         let mut letters = name.chars();
         let first = letters.next().map(|letter| letter.to_ascii_uppercase());
         renamed.insert(first.into_iter().chain(letters).collect(), value.clone());
     }
-    BadValue::json(&renamed)
+    BadValue::value(&Value::Object(renamed))
 }
 
 /// `ValidateSecurityContext` of a container.
@@ -89,7 +90,7 @@ fn seccomp_profile(profile: Option<&SeccompProfile>, path: &Path, errors: &mut E
         Some(local) => {
             let shown = serde_json::json!({ "LocalhostProfile": local, "Type": profile.type_ });
             let detail = "can only be set when seccomp type is Localhost";
-            errors.push(FieldError::invalid(&file, BadValue::json(&shown), detail));
+            errors.push(FieldError::invalid(&file, BadValue::value(&shown), detail));
         }
         None => {}
     }

@@ -3,42 +3,26 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
-use serde::Serialize;
 
-use super::errors::{BadValue, Errors, go_json};
+use super::errors::{BadValue, Errors, in_order};
 use super::items;
 use super::meta;
 use super::names::{self, each};
 use super::path::Path;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
-
-/// A selector in the order of Go's fields.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    match_labels: Option<&'a BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    match_expressions: &'a [LabelSelectorRequirement],
-}
 
 /// The selector as an error prints it.
 pub fn shown(selector: &LabelSelector) -> BadValue {
-    BadValue::json(&Shown::of(selector))
+    BadValue::raw(shown_text(selector))
 }
 
 /// The same text, as a part of a larger value.
 pub fn shown_text(selector: &LabelSelector) -> String {
-    go_json(&Shown::of(selector))
-}
-
-impl Shown<'_> {
-    fn of(selector: &LabelSelector) -> Shown<'_> {
-        Shown {
-            match_labels: selector.match_labels.as_ref().filter(|labels| !labels.is_empty()),
-            match_expressions: items(&selector.match_expressions),
-        }
-    }
+    let mut shown = selector.clone();
+    shown.match_labels = shown.match_labels.filter(|labels| !labels.is_empty());
+    shown.match_expressions = shown.match_expressions.filter(|expressions| !expressions.is_empty());
+    in_order(&shown.write(), &["matchLabels", "matchExpressions"])
 }
 
 /// `ValidateLabelSelector`, values strict.

@@ -15,6 +15,7 @@ use super::names::{self, each, label_name};
 use super::path::Path;
 use super::service_ips::{cluster_ips, cluster_ips_update, ip_families_update, is_headless};
 use super::{items, text};
+use crate::api::decode::json_writer::Json;
 use crate::api::kind::FieldError;
 
 const HINTS: &str = "service.kubernetes.io/topology-aware-hints";
@@ -193,7 +194,7 @@ fn unique_ports(ports: &[ServicePort], path: &Path, errors: &mut Errors) {
             // The key upstream builds, as Go prints its internal type.
             let shown = BadValue::raw(format!(
                 "{{\"Name\":\"\",\"Protocol\":{},\"AppProtocol\":null,\"Port\":{},\"TargetPort\":0,\"NodePort\":0}}",
-                json!(protocol),
+                json!(protocol).json(),
                 port.port
             ));
             errors.push(FieldError::duplicate(&path.index(index), shown));

@@ -17,6 +17,8 @@ use super::path::Path;
 use super::pod_spec::{pod_template, pod_template_metadata};
 use super::workloads::{amount, at_most_100_percent, decremented, int_or_percent};
 use super::{items, selectors, text};
+use crate::api::decode::json_writer::Json;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 
 /// `ValidateStatefulSet`.
@@ -196,7 +198,7 @@ fn update_strategy(strategy: Option<&StatefulSetUpdateStrategy>, path: &Path, er
         }
         other => {
             let rolling = rolling.map_or_else(|| "null".to_owned(), go_rolling);
-            let shown = format!("{{\"Type\":{},\"RollingUpdate\":{rolling}}}", json!(other));
+            let shown = format!("{{\"Type\":{},\"RollingUpdate\":{rolling}}}", json!(other).json());
             errors.push(FieldError::invalid(path, BadValue::raw(shown), "must be 'RollingUpdate' or 'OnDelete'"));
         }
     }
@@ -205,7 +207,7 @@ fn update_strategy(strategy: Option<&StatefulSetUpdateStrategy>, path: &Path, er
 /// With the names of Go's fields, in their order.
 fn go_rolling(rolling: &RollingUpdateStatefulSetStrategy) -> String {
     let partition = rolling.partition.unwrap_or(0);
-    format!("{{\"Partition\":{partition},\"MaxUnavailable\":{}}}", json!(rolling.max_unavailable))
+    format!("{{\"Partition\":{partition},\"MaxUnavailable\":{}}}", rolling.max_unavailable.write().json())
 }
 
 fn shown_rolling(rolling: &RollingUpdateStatefulSetStrategy) -> BadValue {

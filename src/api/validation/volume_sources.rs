@@ -270,7 +270,7 @@ pub fn fibre_channel(source: &core::FCVolumeSource) -> Check<'_> {
         }
         if !targets.is_empty() && !ids.is_empty() {
             let detail = "targetWWNs and wwids can not be specified simultaneously";
-            errors.push(FieldError::invalid(&path.child("targetWWNs"), BadValue::json(&targets), detail));
+            errors.push(FieldError::invalid(&path.child("targetWWNs"), BadValue::list(targets), detail));
         }
         match source.lun {
             None if !targets.is_empty() => {

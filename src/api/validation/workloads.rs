@@ -17,6 +17,8 @@ use super::path::Path;
 use super::pod_spec::pod_template;
 use super::selectors;
 use super::text;
+use crate::api::decode::json_writer::Json;
+use crate::api::fields::Field;
 use crate::api::kind::FieldError;
 
 /// `ValidateDeployment`.
@@ -114,12 +116,12 @@ fn strategy(strategy: Option<&DeploymentStrategy>, path: &Path, errors: &mut Err
             let rolling = rolling.map(|rolling| {
                 let surge = rolling.max_surge.clone().unwrap_or(IntOrString::Int(0));
                 let unavailable = rolling.max_unavailable.clone().unwrap_or(IntOrString::Int(0));
-                json!({ "MaxSurge": surge, "MaxUnavailable": unavailable })
+                json!({ "MaxSurge": surge.write(), "MaxUnavailable": unavailable.write() })
             });
             let shown = format!(
                 "{{\"Type\":{},\"RollingUpdate\":{}}}",
-                json!(other),
-                rolling.map_or_else(|| "null".to_owned(), |rolling| rolling.to_string())
+                json!(other).json(),
+                rolling.map_or_else(|| "null".to_owned(), |rolling| rolling.json())
             );
             errors.push(FieldError::not_supported(path, BadValue::raw(shown), &["Recreate", "RollingUpdate"]));
         }

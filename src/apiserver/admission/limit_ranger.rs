@@ -13,6 +13,7 @@ use crate::api::quota::read;
 use crate::api::resources::{ResourceList, pod_limits, pod_requests};
 use crate::api::validation::limit_range::six_places;
 use crate::api::{Kind, Object, Status};
+use crate::sim::Gather;
 
 use super::super::cache::WatchCache;
 use super::forbidden;
@@ -62,7 +63,7 @@ fn items(range: &LimitRange) -> &[LimitRangeItem] {
 fn fill_in(pod: &mut Pod, range: &LimitRange) {
     let of = |pick: fn(&LimitRangeItem) -> &List| -> BTreeMap<String, Text> {
         let containers = items(range).iter().filter(|item| item.type_ == "Container");
-        containers.flat_map(|item| pick(item).clone().unwrap_or_default()).collect()
+        containers.flat_map(|item| pick(item).clone().unwrap_or_default()).gather()
     };
     let (requests, limits) = (of(|item| &item.default_request), of(|item| &item.default));
     let spec = pod.spec.get_or_insert_default();

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING};
 use serde_json::{Value, json};
 
+use crate::api::decode::json_writer::Json;
 use crate::api::decode::yaml_writer;
+use crate::api::fields::Field;
 use crate::api::http::List;
 use crate::api::{Body, Request, Response, Status, WatchEvent};
 use crate::apiserver::openapi;
@@ -66,7 +68,7 @@ pub fn stream_head(request: &Request, response: &Response, audit_id: &str) -> ht
 /// One event of a watch: a line of JSON.
 pub fn watch_frame(event: &WatchEvent) -> Bytes {
     let line = json!({"type": event.type_.as_str(), "object": value(&event.body)});
-    let mut text = line.to_string();
+    let mut text = line.json();
     text.push('\n');
     Bytes::from(text)
 }
@@ -85,7 +87,7 @@ fn common(headers: &mut http::HeaderMap, audit_id: &str) {
 
 fn structured(request: &Request, value: &Value) -> (&'static str, Bytes) {
     if value.get("kind").and_then(Value::as_str) == Some("APIGroupDiscoveryList") {
-        return (AGGREGATED, Bytes::from(value.to_string()));
+        return (AGGREGATED, Bytes::from(value.json()));
     }
     if value.get("swagger").is_some() && request.accept.replace('@', ".").contains(OPENAPI_V2_PROTOBUF) {
         return (OPENAPI_V2_PROTOBUF, Bytes::from(openapi::v2_protobuf()));
@@ -95,7 +97,7 @@ fn structured(request: &Request, value: &Value) -> (&'static str, Bytes) {
     if yaml {
         return (YAML, Bytes::from(yaml_writer::write(value)));
     }
-    let mut text = value.to_string();
+    let mut text = value.json();
     // Upstream's encoder ends every document with a new line.
     text.push('\n');
     (JSON, Bytes::from(text))
@@ -114,7 +116,7 @@ fn value(body: &Body) -> Value {
 }
 
 fn status_value(status: &Status) -> Value {
-    let meta = serde_json::to_value(status.to_meta()).expect("a status can be written as JSON");
+    let meta = status.to_meta().write();
     let mut value = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}});
     if let (Value::Object(value), Value::Object(meta)) = (&mut value, meta) {
         value.extend(meta.into_iter().filter(|(name, _)| name != "kind" && name != "apiVersion" && name != "metadata"));
@@ -137,7 +139,7 @@ fn list_value(list: &List) -> Value {
             value
         })
         .collect();
-    let metadata = serde_json::to_value(&list.metadata).expect("list metadata can be written as JSON");
+    let metadata = list.metadata.write();
     json!({
         "kind": format!("{}List", info.kind),
         "apiVersion": info.api_version(),

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::Kind;
+use crate::api::decode::json_writer::Json;
 use crate::api::patch::{Field, TypeName};
 use crate::sim::Order;
 use crate::sim::persistent::OrdSet;
@@ -55,7 +56,7 @@ fn element_step(element: &Value, keys: &[&str]) -> String {
         };
         key.insert((*name).to_owned(), value);
     }
-    format!("k:{}", Value::Object(key))
+    format!("k:{}", Value::Object(key).json())
 }
 
 impl FieldSet {
@@ -95,7 +96,7 @@ impl FieldSet {
                 for item in items {
                     let mut below = path.clone();
                     if keys.is_empty() {
-                        below.push(format!("v:{item}"));
+                        below.push(format!("v:{}", item.json()));
                     } else {
                         below.push(element_step(item, &keys));
                         for (name, value) in item.as_object().into_iter().flatten() {
@@ -199,7 +200,7 @@ pub fn path_text(path: &Path) -> String {
             ("f:", name) => text.push_str(&format!(".{name}")),
             ("k:", key) => {
                 let key = key_of(key).unwrap_or_default();
-                let keys: Vec<String> = key.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let keys: Vec<String> = key.iter().map(|(name, value)| format!("{name}={}", value.json())).collect();
                 text.push_str(&format!("[{}]", keys.join(",")));
             }
             (_, value) => text.push_str(&format!("[={value}]")),

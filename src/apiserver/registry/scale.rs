@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::api::fields::Field;
 use crate::api::selectors::{format_labels, format_meta};
 use crate::api::{FieldError, Message, Object, Reason, Status};
 use crate::sim::Ctx;
@@ -98,7 +99,7 @@ pub(super) fn scale_of(object: &Object) -> Value {
             "namespace": meta.namespace,
             "uid": meta.uid,
             "resourceVersion": meta.resource_version,
-            "creationTimestamp": meta.creation_timestamp,
+            "creationTimestamp": meta.creation_timestamp.write(),
         },
         "spec": spec,
         "status": status,

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::api::decode::json_writer::Json;
 use crate::api::{Body, Kind, Message, Status, time};
 use crate::sim::{Ctx, TraceHash};
 
@@ -65,12 +66,12 @@ impl ApiServer {
             "metadata": {
                 "name": &*resource.name,
                 "namespace": &*resource.namespace,
-                "creationTimestamp": time::time(now),
+                "creationTimestamp": time::rfc3339(&time::time(now)),
             },
             "spec": spec,
             "status": {
                 "token": jwt(&claims),
-                "expirationTimestamp": time::time(now + seconds * 1_000_000),
+                "expirationTimestamp": time::rfc3339(&time::time(now + seconds * 1_000_000)),
             },
         });
         self.respond(ctx, call, Ok((201, Body::Json(Arc::new(token)))));
@@ -80,8 +81,7 @@ impl ApiServer {
 /// Looks like a JSON web token; its signature is a digest.
 fn jwt(claims: &Value) -> String {
     let header = json!({"alg": "RS256", "kid": "kubarium"});
-    let signed =
-        format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.json()), URL_SAFE_NO_PAD.encode(claims.json()));
     let signature = URL_SAFE_NO_PAD.encode(TraceHash::of(&signed).to_be_bytes());
     format!("{signed}.{signature}")
 }

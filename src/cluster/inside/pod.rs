@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use serde_json::Value;
 
 use crate::api::Object;
+use crate::api::decode::json_writer::Json;
 use crate::api::volumes::claim_name;
 use crate::cri::Runtime;
 
@@ -59,7 +60,7 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        other => other.json(),
     }
 }
 
@@ -158,7 +159,7 @@ fn history(within: &Within<'_>, key: &str) -> Sheet {
 fn moment(status: &ContainerStatus) -> (String, Vec<String>, bool) {
     let restarts = status.restart_count.to_string();
     let time = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| {
-        time.as_ref().map(|time| time.0.to_string()).unwrap_or_default()
+        time.as_ref().map(crate::api::time::rfc3339).unwrap_or_default()
     };
     let (state, reason, started, finished, code) = match &status.state {
         Some(ContainerState { running: Some(running), .. }) => {

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::api::validation::{ip, names};
 use crate::api::{Object, ObjectMeta};
 use crate::controllers::{owners, pods};
-use crate::sim::Order;
+use crate::sim::{Gather, Order};
 
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
@@ -151,7 +151,7 @@ fn is_reserved(label: &str) -> bool {
 pub fn labels(own: Option<&Labels>, service: &Service, managed_by: &str) -> (Labels, bool) {
     let free = |labels: Option<&Labels>| -> Labels {
         let all = labels.into_iter().flatten().filter(|(key, _)| !is_reserved(key));
-        all.map(|(key, value)| (key.clone(), value.clone())).collect()
+        all.map(|(key, value)| (key.clone(), value.clone())).gather()
     };
     let mut wanted = free(service.metadata.labels.as_ref());
     let changed = wanted != free(own);

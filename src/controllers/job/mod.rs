@@ -20,6 +20,7 @@ use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
+use crate::api::fields::Field;
 use crate::api::http::content_type;
 use crate::api::{Body, Kind, Method, Object, ObjectKey, Reason, Request};
 use crate::client::Change;
@@ -197,7 +198,7 @@ impl JobController {
         let orphans = self.orphans.of(job.namespace(), store).filter(|pod| picks(job, pod));
         let adopt = |pod: &Arc<Object>| {
             let reference = owners::controller_ref(job);
-            json!({ "ownerReferences": [reference], "finalizers": [FINALIZER], "uid": pod.uid() })
+            json!({ "ownerReferences": [reference.write()], "finalizers": [FINALIZER], "uid": pod.uid() })
         };
         let release = |pod: &Arc<Object>| {
             let owner = json!({ "$patch": "delete", "uid": job.uid() });

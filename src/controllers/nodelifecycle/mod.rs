@@ -11,6 +11,7 @@ pub mod zones;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::fields::Field;
 use crate::sim::persistent::OrdMap;
 use k8s_openapi::api::core::v1::{Node, NodeCondition, Pod, Taint};
 use serde_json::json;
@@ -75,7 +76,7 @@ pub fn part(name: &str, what: &'static str) -> WorkKey {
 
 /// The patch that gives a node these taints, on condition that it has not changed.
 fn put_taints(node: &Object, taints: &[Taint]) -> Write {
-    let list = if taints.is_empty() { serde_json::Value::Null } else { json!(taints) };
+    let list = if taints.is_empty() { serde_json::Value::Null } else { taints.iter().map(Taint::write).collect() };
     let patch = json!({
         "metadata": { "resourceVersion": node.meta().resource_version },
         "spec": { "taints": list },

@@ -56,7 +56,7 @@ fn delete(pod: &Object, unix_micros: i64) -> Vec<Step> {
         "status": "True",
         "reason": "DeletionByTaintManager",
         "message": "Taint manager: deleting due to NoExecute taint",
-        "lastTransitionTime": time::time(unix_micros),
+        "lastTransitionTime": time::rfc3339(&time::time(unix_micros)),
     });
     let patch = json!({ "metadata": { "uid": pod.uid() }, "status": { "conditions": [condition] } });
     let (info, namespace, name) = (pod.info(), pod.namespace(), pod.name());

@@ -1,7 +1,8 @@
 //! Utilities on files: `ls`, `cp`, `mkdir`, `test` …
 
+use crate::api::time;
 use crate::cri::files::absolute;
-use crate::cri::program::{Host, format_date};
+use crate::cri::program::Host;
 
 use super::machine::{Machine, Outcome};
 
@@ -137,7 +138,7 @@ impl Machine {
         if !long {
             return format!("{name}\n");
         }
-        let date = format_date(self.unix_micros(host), "%b %e %H:%M");
+        let date = time::format(self.unix_micros(host), "%b %e %H:%M");
         match host.files.read(path) {
             Ok(content) => format!("-rw-r--r--    1 root     root     {:>9} {date} {name}\n", content.len()),
             Err(_) => format!("drwxr-xr-x    2 root     root          4096 {date} {name}\n"),

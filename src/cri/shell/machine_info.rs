@@ -1,6 +1,7 @@
 //! Utilities about the machine: `date`, `env`, `hostname`, `ps`, `uname` …
 
-use crate::cri::program::{Host, format_date};
+use crate::api::time;
+use crate::cri::program::Host;
 use crate::cri::user;
 
 use super::machine::{Machine, Outcome};
@@ -37,7 +38,7 @@ impl Machine {
                 format!("PID   USER     TIME  COMMAND\n    1 root      0:00 {command}\n   12 root      0:00 ps\n")
             }
             "uptime" => {
-                let clock = format_date(self.unix_micros(host), "%H:%M:%S");
+                let clock = time::format(self.unix_micros(host), "%H:%M:%S");
                 format!(" {clock} up 3 days,  4:05,  0 users,  load average: 0.12, 0.10, 0.09\n")
             }
             "free" => "              total        used        free      shared  buff/cache   available\nMem:        8039064     1204732     4210988        3392     2623344     6560148\nSwap:             0           0           0\n".to_owned(),
@@ -56,10 +57,10 @@ impl Machine {
         let text = match pattern {
             Some(pattern) => {
                 let nanos = format!("{:09}", now.rem_euclid(1_000_000) * 1_000);
-                format_date(now, &pattern.replace("%N", &nanos))
+                time::format(now, &pattern.replace("%N", &nanos))
             }
-            None if iso => format_date(now, "%Y-%m-%dT%H:%M:%S+00:00"),
-            None => format_date(now, "%a %b %e %H:%M:%S UTC %Y"),
+            None if iso => time::format(now, "%Y-%m-%dT%H:%M:%S+00:00"),
+            None => time::format(now, "%a %b %e %H:%M:%S UTC %Y"),
         };
         format!("{text}\n")
     }

@@ -1,5 +1,7 @@
 //! `printf` and the escapes of `echo -e`.
 
+use crate::api::decode::float;
+
 /// Replaces backslash escapes.
 pub(super) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -74,7 +76,7 @@ fn once(format: &str, args: &mut std::slice::Iter<'_, &str>, out: &mut String) {
             Some('c') => argument().chars().take(1).collect(),
             Some('f') => {
                 let digits = flags.split_once('.').and_then(|(_, digits)| digits.parse().ok()).unwrap_or(6);
-                format!("{:.digits$}", argument().trim().parse::<f64>().unwrap_or(0.0))
+                format!("{:.digits$}", float::parse(argument().trim()).unwrap_or(0.0))
             }
             _ => String::new(),
         };

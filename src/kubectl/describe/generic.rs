@@ -1,10 +1,10 @@
 //! Kinds without a describer of their own: every field, by its name.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::api::decode::{Findings, Typed};
+use crate::api::decode::Findings;
+use crate::api::fields::Field;
 
 use super::super::builder::{Info, text_at};
 use super::super::errors::Stop;
@@ -19,8 +19,10 @@ const SKIPPED: &[&str] =
 /// `genericDescriber`.
 pub fn describe(io: &mut Io<'_, '_>, info: &Info, object: &Value, show_events: bool) -> Result<String, Stop> {
     let mut text = Text::default();
-    let typed = Typed { value: &object["metadata"], findings: &mut Findings::default() };
-    let meta = ObjectMeta::deserialize(typed).unwrap_or_default();
+    let mut meta = ObjectMeta::default();
+    if meta.read(&object["metadata"], &mut Findings::default()).is_err() {
+        meta = ObjectMeta::default();
+    }
     text.field(0, "Name", text_at(object, "/metadata/name"));
     text.field(0, "Namespace", text_at(object, "/metadata/namespace"));
     text.labels("Labels", meta.labels.as_ref());

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::api::duration;
 use crate::api::time::unix_micros;
+use crate::sim::Gather;
 
 use super::super::errors::Stop;
 use super::super::io::Io;
@@ -127,7 +128,7 @@ pub fn qos_class(pod: &Pod) -> &'static str {
         entries
             .filter(|(name, quantity)| matches!(name.as_str(), "cpu" | "memory") && quantity.0 != "0")
             .map(|(name, quantity)| (name.clone(), quantity.0.clone()))
-            .collect()
+            .gather()
     };
     let mut guaranteed = true;
     let mut any = false;

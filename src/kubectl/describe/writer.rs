@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
+use crate::api::time;
+
 use super::super::changes::LAST_APPLIED;
 use super::super::printing::tabwriter::{DESCRIBE, align};
 
@@ -127,7 +129,7 @@ pub fn date(time: &Time) -> String {
 
 /// A timestamp as describe writes it.
 pub fn rfc1123(timestamp: jiff::Timestamp) -> String {
-    timestamp.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+    time::format(timestamp.as_microsecond(), "%a, %d %b %Y %H:%M:%S +0000")
 }
 
 /// `ReplicaSet/web-abc`: who controls an object.

@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::jsonpath::{self, Template};
 use super::tabwriter::{TABLE, align};
 
+use crate::api::decode::json_writer::Json;
+
 /// Parsed columns: header and template.
 #[derive(Clone, Debug)]
 pub struct Columns(Vec<(String, Template)>);
@@ -74,6 +76,6 @@ pub fn go_print(value: &Value) -> String {
                 fields.iter().map(|(name, value)| format!("{name}:{}", go_print(value))).collect();
             format!("map[{}]", fields.join(" "))
         }
-        other => other.to_string(),
+        other => other.json(),
     }
 }

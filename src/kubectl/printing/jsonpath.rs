@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use parser::Parser;
 
+use crate::api::decode::json_writer::Json;
+
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template(Vec<Node>);
@@ -131,7 +133,7 @@ pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
-        other => other.to_string(),
+        other => other.json(),
     }
 }
 

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::super::builder::text_at;
 
+use crate::api::decode::json_writer::Json;
+
 /// How a table is to look.
 #[derive(Clone, Debug, Default)]
 pub struct TableOptions {
@@ -133,6 +135,6 @@ fn cell(value: &Value) -> String {
             Some(end) => format!("{}...", &text[..end]),
             None => text.clone(),
         },
-        other => other.to_string(),
+        other => other.json(),
     }
 }

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use crate::api::decode::json_writer;
+use crate::api::decode::json_writer::Json;
 use crate::api::http::{Body, Method, content_type};
 use crate::api::{Request, patch};
 
@@ -212,6 +213,6 @@ fn patch_for(info: &Info, live: &Value) -> Result<(Value, &'static str), Stop> {
     };
     match computed {
         Ok(patch) => Ok(patch),
-        Err(error) => fail(format!("creating patch with:\noriginal:\n{original}\n: {error}")),
+        Err(error) => fail(format!("creating patch with:\noriginal:\n{}\n: {error}", original.json())),
     }
 }

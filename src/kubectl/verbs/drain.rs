@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api::duration::go_duration;
 use crate::api::http::{Body, Method};
 use crate::api::selectors::LabelSelector;
-use crate::api::{Reason, Request};
+use crate::api::{Reason, Request, time};
 
 use super::super::builder::{CHUNK, Info, SELECT_FLAGS, items, text_at, value};
 use super::super::changes::{DRY_RUN, DryRun, dry_run};
@@ -367,8 +367,8 @@ fn evict(io: &mut Io<'_, '_>, course: Course<'_>, pod: &Value) -> Result<Outcome
 /// `shouldSkipPod`.
 fn given_up(io: &mut Io<'_, '_>, args: &Args, pod: &Value) -> bool {
     let seconds = args.int("skip-wait-for-delete-timeout").unwrap_or(0);
-    let since = text_at(pod, "/metadata/deletionTimestamp").parse::<jiff::Timestamp>();
-    let (Ok(since), true) = (since, seconds > 0) else { return false };
+    let since = time::parse(text_at(pod, "/metadata/deletionTimestamp"));
+    let (Some(since), true) = (since, seconds > 0) else { return false };
     io.now() - since.as_microsecond() > seconds * 1_000_000
 }
 

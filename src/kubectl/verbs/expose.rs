@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::api::Request;
 use crate::api::http::{Body, Method};
+use crate::sim::Gather;
 
 use super::super::builder::{Choice, FILE_FLAGS, Info, infos, value};
 use super::super::changes::{DRY_RUN, WRITE_FLAGS, dry_run, pod_spec_pointer};
@@ -92,7 +93,7 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
 fn selector(args: &Args, info: &Info) -> Result<Value, Stop> {
     if let Some(given) = args.text("selector").filter(|given| !given.is_empty()) {
         let pairs = given.split(',').filter_map(|pair| pair.split_once('='));
-        return Ok(Value::Object(pairs.map(|(key, value)| (key.to_owned(), json!(value))).collect()));
+        return Ok(Value::Object(pairs.map(|(key, value)| (key.to_owned(), json!(value))).gather()));
     }
     let pointer = match info.resource.kind.as_str() {
         "Pod" => "/metadata/labels",
@@ -147,7 +148,7 @@ fn service(args: &Args, info: &Info) -> Result<Value, Stop> {
     let labels = match args.text("labels").filter(|labels| !labels.is_empty()) {
         Some(given) => {
             let pairs = given.split(',').filter_map(|pair| pair.split_once('='));
-            Value::Object(pairs.map(|(key, value)| (key.to_owned(), json!(value))).collect())
+            Value::Object(pairs.map(|(key, value)| (key.to_owned(), json!(value))).gather())
         }
         None => info.value["metadata"]["labels"].clone(),
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::api::http::{Method, WatchType};
-use crate::api::{Request, duration};
+use crate::api::{Request, duration, time};
 
 use super::super::builder::{
     CHUNK, Choice, FILE_FLAGS, Info, SELECT_FLAGS, Target, body_value, infos, list_request, searched, targets, text_at,
@@ -157,9 +157,9 @@ fn read_table(value: &Arc<Value>, now: i64) -> Table {
 /// The age of an object at `now`.
 fn age(object: &Value, now: i64) -> String {
     let created = text_at(object, "/metadata/creationTimestamp");
-    match created.parse::<jiff::Timestamp>() {
-        Ok(created) => duration::human(now - created.as_microsecond()),
-        Err(_) => "<unknown>".to_owned(),
+    match time::parse(created) {
+        Some(created) => duration::human(now - created.as_microsecond()),
+        None => "<unknown>".to_owned(),
     }
 }
 

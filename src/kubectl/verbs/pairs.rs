@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::decode::json_writer::Json;
 use crate::api::patch::create_merge_patch;
 
 use super::super::builder::{Choice, Info, infos, value};
@@ -203,7 +204,7 @@ fn change(
     let operation = match marks {
         Marks::Annotations => "annotated",
         Marks::Labels if new == *info.value => "not labeled",
-        Marks::Labels if !args.is("overwrite") && new.to_string().len() < info.value.to_string().len() => "unlabeled",
+        Marks::Labels if !args.is("overwrite") && new.json().len() < info.value.json().len() => "unlabeled",
         Marks::Labels => "labeled",
     };
     let mut result = new.clone();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::api::Request;
 use crate::api::http::{Body, Method};
+use crate::sim::Gather;
 
 use super::super::builder::{Info, value};
 use super::super::changes::{DRY_RUN, WRITE_FLAGS, annotated, dry_run};
@@ -89,7 +90,7 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
 fn labels(args: &Args, name: &str) -> Value {
     let Some(given) = args.text("labels").filter(|given| !given.is_empty()) else { return json!({"run": name}) };
     let pairs = given.split(',').filter_map(|pair| pair.split_once('='));
-    Value::Object(pairs.map(|(key, value)| (key.to_owned(), json!(value))).collect())
+    Value::Object(pairs.map(|(key, value)| (key.to_owned(), json!(value))).gather())
 }
 
 fn pod(args: &Args, name: &str, image: &str, policy: &str) -> Result<Value, Stop> {

@@ -15,6 +15,7 @@ use super::super::volumes::{Volumes, is_for_pod};
 use super::volume_binding::uses;
 use crate::api::printers::persistentvolumeclaim::storage_class;
 use crate::api::volumes::volume_name;
+use crate::sim::Gather;
 
 /// The plugin's name.
 pub const NAME: &str = "NodeVolumeLimits";
@@ -60,7 +61,7 @@ fn handles(pod: &PodInfo, volumes: &Volumes) -> Result<Handles, String> {
 fn limits(node: &NodeInfo, volumes: &Volumes) -> BTreeMap<String, i64> {
     let of_node = node.allocatable.scalar.iter();
     let of_node = of_node.filter_map(|(name, most)| Some((name.strip_prefix(LIMIT_PREFIX)?.to_owned(), *most)));
-    let mut limits: BTreeMap<String, i64> = of_node.collect();
+    let mut limits: BTreeMap<String, i64> = of_node.gather();
     for driver in volumes.csi_node(&node.name).iter().flat_map(|node| &node.spec.drivers) {
         if let Some(count) = driver.allocatable.as_ref().and_then(|allocatable| allocatable.count) {
             limits.insert(driver.name.clone(), i64::from(count));

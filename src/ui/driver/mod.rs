@@ -20,7 +20,7 @@ use yew::Callback;
 use crate::api::KINDS;
 use crate::cluster::{Applied, Command, SessionFile};
 use crate::scene::Point;
-use crate::sim::{EventId, SimTime};
+use crate::sim::{EventId, Order, SimTime};
 
 use super::details;
 use super::engine::Engine;
@@ -284,7 +284,7 @@ impl Driver {
                 names.push(object.name().to_owned());
             }
         });
-        names.sort_unstable();
+        names.order();
         names.dedup();
         names
     }

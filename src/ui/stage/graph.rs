@@ -7,6 +7,8 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{AddEventListenerOptions, Element, HtmlElement};
 use yew::prelude::*;
 
+use crate::scene::curves::exponential;
+
 use super::super::app::Ask;
 use super::super::controls::icon;
 use super::super::driver::{Driver, thousands};
@@ -201,7 +203,7 @@ fn use_wheel(room: NodeRef, zoom: UseStateHandle<f64>) {
             let area = room.get_bounding_client_rect();
             let at = (f64::from(event.client_x()) - area.left(), f64::from(event.client_y()) - area.top());
             *anchor.borrow_mut() = Some((at.0, at.1, *zoom));
-            zoom.set((*zoom * (-event.delta_y() / 400.0).exp()).clamp(ZOOM.0, ZOOM.1));
+            zoom.set((*zoom * exponential(-event.delta_y() / 400.0)).clamp(ZOOM.0, ZOOM.1));
         });
         let options = AddEventListenerOptions::new();
         options.set_passive(false);

@@ -5,6 +5,9 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Element, Event, PointerEvent, TouchEvent, WheelEvent};
 
+use crate::scene::curves::exponential;
+use crate::scene::point;
+
 use super::super::driver::Driver;
 
 /// What moves less than this, in pixels, is a press and no drag.
@@ -67,7 +70,7 @@ fn turned(driver: &Driver, wheel: &WheelEvent) {
     }
     wheel.prevent_default();
     let pixels = wheel.delta_y() * WHEEL_PIXELS.get(wheel.delta_mode() as usize).copied().unwrap_or(1.0);
-    let factor = (-pixels * ZOOM_PER_PIXEL).clamp(-0.7, 0.7).exp();
+    let factor = exponential((-pixels * ZOOM_PER_PIXEL).clamp(-0.7, 0.7));
     driver.zoom_stage(factor, Some((f64::from(wheel.client_x()), f64::from(wheel.client_y()))));
 }
 
@@ -100,7 +103,7 @@ impl Fingers {
     fn drag(&mut self, driver: &Driver, plate: &Element, id: i32, before: &[(i32, f64, f64)]) {
         match (before, &*self.down) {
             ([(_, x, y)], [(_, to_x, to_y)]) => {
-                if !self.dragging && (to_x - self.from.0).hypot(to_y - self.from.1) > DRAG_MIN {
+                if !self.dragging && point(*to_x, *to_y).distance(point(self.from.0, self.from.1)) > DRAG_MIN {
                     self.dragging = true;
                     // Without capture a drag ends at the plate's edge.
                     let _ = plate.set_pointer_capture(id);
@@ -127,5 +130,5 @@ fn middle(a: &(i32, f64, f64), b: &(i32, f64, f64)) -> (f64, f64) {
 }
 
 fn apart(a: &(i32, f64, f64), b: &(i32, f64, f64)) -> f64 {
-    (a.1 - b.1).hypot(a.2 - b.2)
+    point(a.1, a.2).distance(point(b.1, b.2))
 }

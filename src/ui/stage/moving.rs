@@ -3,6 +3,7 @@
 use wasm_bindgen::JsCast;
 use web_sys::{Element, KeyboardEvent, SvgElement};
 
+use crate::api::decode::float;
 use crate::scene::{Arrow, Level, Rect, Site, along_wire, beside, rect};
 
 use super::super::screen::{Selection, Things};
@@ -68,7 +69,7 @@ fn wired(things: &Things, mark: &str, arrow: Arrow, all: &[Element]) -> Option<u
 
 /// Where a thing stands. A node is where its name is: its card holds other things.
 fn place_of(thing: &Element, things: &Things) -> Rect {
-    let number = |name: &str| thing.get_attribute(name).and_then(|text| text.parse().ok()).unwrap_or(0.0);
+    let number = |name: &str| thing.get_attribute(name).and_then(|text| float::parse(&text)).unwrap_or(0.0);
     let area = rect(number("x"), number("y"), number("width"), number("height"));
     let is_card = things.layout.level != Level::Racks
         && thing.get_attribute("data-pick").is_some_and(|mark| mark.starts_with("node:"));

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::quantity::Quantity;
 use crate::api::selectors;
+use crate::sim::Gather;
 
 use super::super::super::changes::{DRY_RUN, WRITE_FLAGS};
 use super::super::super::errors::{Stop, fail};
@@ -110,7 +111,8 @@ fn budget(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
             let (key, value) = pair.split_once("==").or_else(|| pair.split_once('='))?;
             Some((key.trim().to_owned(), json!(value.trim())))
         })
-        .collect();
+        .collect::<Option<Vec<_>>>()
+        .map(|labels| labels.into_iter().gather());
     match (labels, selectors::LabelSelector::parse(selector)) {
         (Some(labels), Ok(_)) => spec.insert("selector".to_owned(), json!({"matchLabels": labels})),
         (_, Err(why)) => return fail(why.to_string()),

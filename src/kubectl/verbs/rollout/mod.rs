@@ -11,8 +11,9 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
+use crate::api::fields::Field;
 use crate::api::http::{Method, WatchType, content_type};
-use crate::api::{Request, Typed, selectors};
+use crate::api::{Request, Typed, selectors, time};
 use crate::sim::persistent::OrdMap;
 
 use super::super::builder::{
@@ -182,12 +183,11 @@ fn restart(object: &mut Value, now: i64) -> Result<(), String> {
     if paused(object) {
         return Err("can't restart paused deployment (run rollout resume first)".to_owned());
     }
-    let at = jiff::Timestamp::from_second(now.div_euclid(1_000_000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let metadata = &mut object["spec"]["template"]["metadata"];
     if metadata.is_null() {
         *metadata = json!({});
     }
-    metadata["annotations"]["kubectl.kubernetes.io/restartedAt"] = json!(at.to_string());
+    metadata["annotations"]["kubectl.kubernetes.io/restartedAt"] = json!(time::rfc3339(&time::time(now)));
     Ok(())
 }
 
@@ -404,7 +404,7 @@ fn roll_back(io: &mut Io<'_, '_>, args: &Args, dry: DryRun, info: &Info, revisio
     let (old, new) = (&deployment.metadata.annotations, &set.metadata.annotations);
     annotations.extend(old.iter().flatten().filter(|(key, _)| SKIPPED.contains(&key.as_str())).map(own));
     annotations.extend(new.iter().flatten().filter(|(key, _)| !SKIPPED.contains(&key.as_str())).map(own));
-    let template = serde_json::to_value(&template).unwrap_or(Value::Null);
+    let template = template.write();
     let patch = json!([
         {"op": "replace", "path": "/spec/template", "value": template},
         {"op": "replace", "path": "/metadata/annotations", "value": annotations},
