@@ -293,6 +293,9 @@ fn add_node(kernel: &mut Kernel<Message>, config: &Config, index: u32, apiserver
     kernel.add(&format!("containerd/{name}"), Role::Runtime.as_str(), Box::new(Runtime::new(runtime_config)));
 }
 
+/// The keys that all checkpoints of a world hold together: what is kept of 30,000 pods sixty times does not fit into a page.
+const CHECKPOINT_KEYS: usize = 1_000_000;
+
 impl Replay for World {
     type Input = Command;
 
@@ -318,5 +321,9 @@ impl Replay for World {
 
     fn apply(&mut self, input: &Command) {
         self.act(input);
+    }
+
+    fn checkpoints_max(&self) -> usize {
+        CHECKPOINT_KEYS / self.etcd().store().len().max(1)
     }
 }

@@ -8,6 +8,8 @@ use super::time::SimTime;
 /// A checkpoint is kept after so many events at the latest: a second of a busy cluster takes as long to run again as
 /// minutes of an idle one.
 const EVENTS_BETWEEN: u64 = 8_000;
+/// So many checkpoints can thin out.
+const LEAST: usize = 4;
 
 /// A world that can be run again.
 pub trait Replay: Clone {
@@ -27,6 +29,10 @@ pub trait Replay: Clone {
     fn run_to(&mut self, handled: u64, at: SimTime);
     /// Lets an input act now.
     fn apply(&mut self, input: &Self::Input);
+    /// How many checkpoints of a world of this size there is room for.
+    fn checkpoints_max(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// An input and the exact place in the run where it came.
@@ -59,7 +65,7 @@ impl<W: Replay> History<W> {
     /// A history that begins with `world`, keeps a checkpoint every `interval` of virtual time, and
     /// at most `limit` of them.
     pub fn new(world: &W, interval: Duration, limit: usize) -> Self {
-        assert!(limit >= 4, "a history of fewer than four checkpoints cannot thin out");
+        assert!(limit >= LEAST, "a history of so few checkpoints cannot thin out");
         let first = Checkpoint { world: world.clone(), inputs: 0 };
         History { checkpoints: vec![first], inputs: Vec::new(), applied: 0, interval, limit }
     }
@@ -102,7 +108,8 @@ impl<W: Replay> History<W> {
             self.checkpoints.last().map_or((SimTime::ZERO, 0), |newest| (newest.world.now(), newest.world.handled()));
         if world.now() >= at + self.interval || world.handled() >= handled.saturating_add(EVENTS_BETWEEN) {
             self.checkpoints.push(Checkpoint { world: world.clone(), inputs: self.applied });
-            if self.checkpoints.len() > self.limit {
+            let room = world.checkpoints_max().clamp(LEAST, self.limit);
+            while self.checkpoints.len() > room {
                 self.thin();
             }
         }

@@ -412,6 +412,24 @@ impl Replay for Bursts {
     }
 
     fn apply(&mut self, (): &()) {}
+
+    fn checkpoints_max(&self) -> usize {
+        if self.0 < SimTime::from_secs(350) { 24 } else { 12 }
+    }
+}
+
+#[test]
+fn a_world_that_grows_keeps_fewer_checkpoints() {
+    let mut world = Bursts(SimTime::ZERO);
+    let mut history = History::new(&world, Duration::from_secs(1), 24);
+    let mut counts = Vec::new();
+    for second in 1..=400 {
+        history.advance(&mut world, SimTime::from_secs(second), u64::MAX);
+        counts.push(history.checkpoints().count());
+    }
+    assert_eq!(counts.iter().max(), Some(&24));
+    assert!(counts[399] <= 12, "{}", counts[399]);
+    assert_eq!(history.seek(SimTime::from_secs(123)).now(), SimTime::from_secs(123));
 }
 
 #[test]
