@@ -163,6 +163,7 @@ pub async fn run_until(driver: &Driver, limit: SimTime, done: impl Fn(&mut Engin
 
 async fn run_in_slices(driver: &Driver, limit: SimTime, done: impl Fn(&mut Engine) -> bool) -> bool {
     loop {
+        driver.hurry_on();
         let begun = driver.wall_ms();
         let finished = driver.with(|engine| {
             loop {

@@ -24,8 +24,10 @@ const SLOW_PARTS_MS: f64 = 200.0;
 const THINGS_MS: f64 = 60.0;
 /// With reduced motion packets change their places so often.
 const STILL_MS: f64 = 600.0;
-/// How often anything on the screen follows a world that a script runs.
+/// How often anything on the screen follows a world that a script runs, and the share of wall time that may go into it.
 const HURRIED_MS: f64 = 400.0;
+const HURRIED_SHARE: f64 = 0.1;
+const HURRIED_MS_MAX: f64 = 4_000.0;
 /// The share of wall time that may go into bringing a running world's things to the screen, and the longest pause
 /// between two such frames.
 const SHOWING_SHARE: f64 = 0.25;
@@ -37,11 +39,13 @@ impl Inner {
     /// One frame. Gives the screen if it changed.
     pub(super) fn frame(&mut self, now_ms: f64) -> Option<Screen> {
         self.weigh(now_ms);
-        if self.hurrying > 0 && now_ms - self.last_shown_ms < HURRIED_MS {
+        let pause = (self.hurried_ms / HURRIED_SHARE).clamp(HURRIED_MS, HURRIED_MS_MAX);
+        if self.hurrying > 0 && now_ms - self.last_shown_ms < pause {
             self.last_frame_ms = None;
             return None;
         }
         let begun = self.wall_ms();
+        self.hurried_at = (self.hurrying > 0).then_some(begun);
         let wall_ms = self.last_frame_ms.map_or(0.0, |last| (now_ms - last).clamp(0.0, FRAME_MS_MAX));
         self.last_frame_ms = Some(now_ms);
         self.run_pair(wall_ms, begun);

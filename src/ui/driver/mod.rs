@@ -75,6 +75,9 @@ struct Inner {
     showing_ms: f64,
     /// Scripts that are running the world as fast as it goes.
     hurrying: usize,
+    /// When the frame began that shows how far they came, until they go on; and how long the last one kept them.
+    hurried_at: Option<f64>,
+    hurried_ms: f64,
     last_pair_ms: f64,
     lagging_ms: f64,
     /// How many times slower than chosen it plays, on average.
@@ -133,6 +136,8 @@ impl Driver {
             last_shown_ms: 0.0,
             showing_ms: 0.0,
             hurrying: 0,
+            hurried_at: None,
+            hurried_ms: 0.0,
             last_pair_ms: 0.0,
             lagging_ms: 0.0,
             slowdown: 1.0,
@@ -202,6 +207,14 @@ impl Driver {
         inner.hurrying = if begins { inner.hurrying + 1 } else { inner.hurrying.saturating_sub(1) };
         drop(inner);
         self.ask();
+    }
+
+    /// A script that runs the world goes on: what a frame took in between, here and in the browser, is over.
+    pub fn hurry_on(&self) {
+        let mut inner = self.0.borrow_mut();
+        if let Some(begun) = inner.hurried_at.take() {
+            inner.hurried_ms = inner.wall_ms() - begun;
+        }
     }
 
     /// Lets somebody act.
