@@ -77,7 +77,7 @@ pub fn session_bar(props: &BarProps) -> Html {
     html! {
         <>
         <button class="btn quiet far" onclick={show(Open::New)} aria-label="New cluster">{ icon("#i-plus") }<span>{ "New cluster" }</span></button>
-        <button class="btn quiet wide" onclick={show(Open::Compare)} aria-label="Compare" title="This run beside another">{ icon("#i-pair") }<span>{ "Compare" }</span></button>
+        <button class="btn quiet roomy" onclick={show(Open::Compare)} aria-label="Compare" title="This run beside another">{ icon("#i-pair") }<span>{ "Compare" }</span></button>
         <button class="btn quiet" onclick={show(Open::Share)} aria-label="Share" title="A link to this run, at this moment">{ icon("#i-share") }<span>{ "Share" }</span></button>
         <button class="btn quiet far" onclick={show(Open::Embed)} aria-label="Embed">{ icon("#i-embed") }<span>{ "Embed" }</span></button>
         <div class="menu" ref={menu}>
