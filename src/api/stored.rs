@@ -8,10 +8,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lz4_flex::block;
+
 use super::decode::Findings;
 use super::decode::json_writer::Json;
 use super::object::{Kind, Object};
-use lz4_flex::block;
 
 /// An object with the resource version of its write. A clone shares it.
 #[derive(Clone)]
@@ -19,7 +20,6 @@ pub struct Stored(Arc<Cell>);
 
 struct Cell {
     kind: Kind,
-    revision: u64,
     // A lock for the compiler's sake: a simulation runs in one thread.
     form: Mutex<Form>,
 }
@@ -51,22 +51,23 @@ impl Frame {
     }
 }
 
+/// A copy of an object with another resource version.
+pub fn stamp(object: &Object, revision: u64) -> Arc<Object> {
+    let mut object = object.clone();
+    object.meta_mut().resource_version = Some(revision.to_string());
+    Arc::new(object)
+}
+
 impl Stored {
     /// What a write at `revision` stores: a copy of `object` that says so.
     pub fn new(object: &Object, revision: u64) -> Self {
-        let mut object = object.clone();
-        object.meta_mut().resource_version = Some(revision.to_string());
-        Stored(Arc::new(Cell { kind: object.kind(), revision, form: Mutex::new(Form::Whole(Arc::new(object))) }))
+        let form = Form::Whole(stamp(object, revision));
+        Stored(Arc::new(Cell { kind: object.kind(), form: Mutex::new(form) }))
     }
 
     /// Its kind.
     pub fn kind(&self) -> Kind {
         self.0.kind
-    }
-
-    /// The revision of the write that stored it.
-    pub fn revision(&self) -> u64 {
-        self.0.revision
     }
 
     /// The object, with its resource version.
@@ -113,8 +114,7 @@ impl Stored {
 
 impl PartialEq for Stored {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-            || (self.0.kind, self.0.revision) == (other.0.kind, other.0.revision) && self.object() == other.object()
+        Arc::ptr_eq(&self.0, &other.0) || self.object() == other.object()
     }
 }
 

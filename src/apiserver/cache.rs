@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::sim::persistent::{OrdMap, Vector};
 
 use crate::api::etcd::{EtcdEvent, KeyValue};
-use crate::api::stored::Stored;
+use crate::api::stored::{Stored, stamp};
 use crate::api::{KINDS, Kind, Object, WatchType};
 use crate::sim::SimTime;
 
@@ -59,13 +59,6 @@ pub struct WatchCache {
     revision: u64,
     /// The revision of the list it began with.
     list_revision: u64,
-}
-
-/// A copy of an object with another resource version: of one that is gone, with that of its end.
-pub fn stamp(value: &Object, revision: u64) -> Arc<Object> {
-    let mut object = value.clone();
-    object.meta_mut().resource_version = Some(revision.to_string());
-    Arc::new(object)
 }
 
 /// The object an event tells of; of one that is gone, its last state with the resource version of its end.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use crate::sim::persistent::{OrdMap, OrdSet};
 
 use crate::api::selectors::{FieldSelector, LabelSelector};
+use crate::api::stored::stamp;
 use crate::api::{CallId, Kind, Object, WatchType};
 use crate::sim::{ProcessId, SimTime};
 
-use super::cache::{CacheEvent, stamp};
+use super::cache::CacheEvent;
 use super::convert::served;
 use super::view::View;
 

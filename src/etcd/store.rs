@@ -314,11 +314,7 @@ impl Store {
     }
 
     fn pack(&mut self, value: &Stored) {
-        if !value.is_packed() {
-            let mut frame = self.frames.get(&value.kind()).cloned().unwrap_or_default();
-            value.pack(&mut frame);
-            self.frames.insert(value.kind(), frame);
-        }
+        value.pack(self.frames.entry(value.kind()).or_default());
     }
 
     /// Drops the history below `revision`; the state at `revision` stays readable.

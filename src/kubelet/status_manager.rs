@@ -7,6 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::PodStatus;
 use serde_json::{Map, Value, json};
 
+use crate::api::decode::json_writer::Json;
 use crate::api::fields::Field;
 use crate::api::http::content_type;
 use crate::api::{Kind, Message, Object, Request, Response, patch};
@@ -106,7 +107,7 @@ impl Kubelet {
         let old = pod::pod(&worker.pod).status.as_ref().unwrap_or(&none);
         let new = super::status::generate(worker, &host_ip, now);
         let Some(patch) = status_patch(uid, old, &new) else { return };
-        let digest = Some(TraceHash::of(&patch.to_string()));
+        let digest = Some(TraceHash::of(&patch.json()));
         if worker.status.last == digest {
             return;
         }

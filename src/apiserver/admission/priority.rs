@@ -25,8 +25,8 @@ pub(super) fn update(object: &mut Object, old: &Object) {
 fn default_class(cache: &WatchCache) -> Option<Arc<Object>> {
     let prefix = Kind::PriorityClass.info().etcd_key("", "");
     let all = cache.objects(Kind::PriorityClass, &prefix, &prefix).map(|(_, stored)| stored.object());
-    let class = |object: &Arc<Object>| object.expect::<PriorityClass>().clone();
-    all.filter(|object| class(object).global_default == Some(true)).min_by_key(|object| class(object).value)
+    let default = all.filter(|object| object.expect::<PriorityClass>().global_default == Some(true));
+    default.min_by_key(|object| object.expect::<PriorityClass>().value)
 }
 
 /// Gives a pod the priority and the preemption policy of its class.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::api::etcd::{Compare, EtcdError, EtcdRequest, EtcdResponse, Op};
 use crate::api::http::content_type;
+use crate::api::stored::stamp;
 use crate::api::{Body, Kind, Message, Object, Reason, Status, time};
 use crate::sim::{Ctx, Random};
 
 use super::super::admission::Denied;
-use super::super::cache::stamp;
 use super::super::convert;
 use super::super::options::dry_run;
 use super::super::route::Resource;

@@ -198,8 +198,8 @@ impl ApiServer {
         let [budget] = budgets.as_slice() else {
             return if budgets.is_empty() { Ok(eviction.first_write()) } else { Err(None) };
         };
-        eviction.budget = budget.metadata.name.clone().unwrap_or_default();
-        if goes_unhealthy(own, budget) {
+        eviction.budget = budget.name().to_owned();
+        if goes_unhealthy(own, budget.expect()) {
             eviction.version.clone_from(&own.metadata.resource_version);
             return Ok(eviction.first_write());
         }
@@ -207,11 +207,11 @@ impl ApiServer {
     }
 
     /// `getPodDisruptionBudgets`.
-    fn budgets_of(&self, pod: &Object) -> Vec<PodDisruptionBudget> {
+    fn budgets_of(&self, pod: &Object) -> Vec<Arc<Object>> {
         let prefix = Kind::PodDisruptionBudget.info().etcd_key(pod.namespace(), "");
         let all = self.cache.objects(Kind::PodDisruptionBudget, &prefix, &prefix);
-        let budgets = all.filter_map(|(_, object)| object.object().get::<PodDisruptionBudget>().cloned());
-        budgets.filter(|budget| disruption::guards(budget, pod.meta().labels.as_ref())).collect()
+        let budgets = all.map(|(_, stored)| stored.object());
+        budgets.filter(|budget| disruption::guards(budget.expect(), pod.meta().labels.as_ref())).collect()
     }
 }
 

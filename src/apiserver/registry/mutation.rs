@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::api::decode::FieldValidation;
 use crate::api::etcd::{Compare, EtcdError, EtcdRequest, EtcdResponse, Op, OpResponse, RangeRequest};
+use crate::api::stored::stamp;
 use crate::api::{Body, Kind, Message, Object, Status};
 use crate::sim::Ctx;
 
 use super::super::admission::resource_quota;
-use super::super::cache::stamp;
 use super::super::convert;
 use super::super::options::DeleteOptions;
 use super::super::route::Resource;

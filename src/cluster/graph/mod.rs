@@ -181,12 +181,11 @@ fn is_system_kind(kind: &str) -> bool {
     )
 }
 
-/// Whether the cluster made the object for itself.
+/// Whether the cluster made an object of another kind for itself.
 fn is_system(kind: &str, object: &Object) -> bool {
     is_system_namespace(object.namespace())
         || object.name().starts_with("system:")
         || match kind {
-            _ if is_system_kind(kind) => true,
             "ConfigMap" => object.name() == "kube-root-ca.crt",
             // What the slices say already, for those who still read it.
             "Endpoints" if object.meta().labels.as_ref().is_some_and(|own| own.contains_key(ENDPOINTS_MANAGED)) => true,
@@ -225,20 +224,17 @@ impl GraphReader {
         let stored = KINDS.iter().filter(|info| info.stored_as == info.id && info.id != Kind::Namespace);
         for info in stored.filter(|info| !matches!(info.id, Kind::Binding)) {
             let prefix = format!("/registry/{}/", info.etcd_prefix);
-            for kv in world.etcd().store().iter_prefix(&prefix).filter(|kv| kv.value.kind() == info.id) {
+            let stored = world.etcd().store().iter_prefix(&prefix).filter(|kv| kv.value.kind() == info.id);
+            // None of these is read: an old Event would have to be unpacked for nothing.
+            if !look.system && is_system_kind(info.kind) {
+                hidden += stored.count();
+                continue;
+            }
+            for kv in stored {
                 // When a CronJob runs next changes without a write.
                 let same = |item: &&Arc<Item>| item.revision == kv.mod_revision && info.id != Kind::CronJob;
                 let known = earlier.get(&kv.key).filter(same);
-                let hides = !look.system && is_system_kind(info.kind);
-                let object = match known {
-                    Some(item) => item.object.clone(),
-                    // An old Event would have to be unpacked for nothing.
-                    None if hides => {
-                        hidden += 1;
-                        continue;
-                    }
-                    None => kv.value.object(),
-                };
+                let object = known.map_or_else(|| kv.value.object(), |item| item.object.clone());
                 if !look.system && is_system(info.kind, &object) {
                     hidden += 1;
                     continue;
