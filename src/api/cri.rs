@@ -1,7 +1,11 @@
 //! The container runtime interface: the messages of `k8s.io/cri-api` `runtime.v1` that the kubelet uses.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use crate::sim::persistent::OrdMap;
+
+/// Texts by name: labels, or files by their paths in a volume. Cloning shares them.
+pub type Texts = OrdMap<Arc<str>, Arc<str>>;
 
 /// What identifies a pod sandbox to the kubelet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +17,8 @@ pub struct PodSandboxConfig {
     pub attempt: u32,
     pub hostname: Arc<str>,
     pub host_network: bool,
-    pub labels: BTreeMap<String, String>,
-    pub annotations: BTreeMap<String, String>,
+    pub labels: Texts,
+    pub annotations: Texts,
 }
 
 /// Who a container's first process is: `LinuxContainerUser`.
@@ -67,7 +71,7 @@ pub struct Mount {
     pub host_path: String,
     pub read_only: bool,
     /// The content put there from a ConfigMap, Secret or the like; empty for a plain directory.
-    pub files: Arc<BTreeMap<String, String>>,
+    pub files: Texts,
 }
 
 /// A container's state, `ContainerState`.
@@ -201,7 +205,7 @@ pub enum CriRequest {
     /// Replaces what a volume holds. (A real kubelet writes the files itself.)
     WriteVolume {
         host_path: Arc<str>,
-        files: Arc<BTreeMap<String, String>>,
+        files: Texts,
     },
     /// Makes a disk ready for the pods of the node. (A real kubelet asks the CSI driver: `NodeStageVolume` and
     /// `NodePublishVolume`.)

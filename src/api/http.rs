@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::kind::KindInfo;
 use super::object::{Kind, Object};
 use super::status::Status;
+use super::stored::Stored;
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -280,4 +281,13 @@ impl WatchType {
 pub struct WatchEvent {
     pub type_: WatchType,
     pub body: Body,
+    /// Where the sender keeps the object of the body: whoever holds on to the object shares that.
+    pub kept: Option<Stored>,
+}
+
+impl WatchEvent {
+    /// An event whose object, if it has one, nobody keeps.
+    pub fn new(type_: WatchType, body: Body) -> Self {
+        WatchEvent { type_, body, kept: None }
+    }
 }

@@ -28,6 +28,8 @@ pub struct CacheEvent {
     pub type_: WatchType,
     /// The object after the change; for a deletion its last state with the deletion's resource version.
     pub object: Arc<Object>,
+    /// Where it is kept; nowhere after a deletion.
+    pub kept: Option<Stored>,
     /// The object before the change.
     pub prev: Option<Arc<Object>>,
 }
@@ -99,6 +101,13 @@ impl WatchCache {
         self.get(kind, &kind.info().etcd_key(namespace, name))
     }
 
+    /// Where the object that it has under its key is kept, if this is the one.
+    pub fn kept(&self, object: &Arc<Object>) -> Option<Stored> {
+        let key = object.info().etcd_key(object.namespace(), object.name());
+        let kept = self.kinds[object.kind() as usize].objects.get(&*key)?;
+        Arc::ptr_eq(&kept.object(), object).then(|| kept.clone())
+    }
+
     /// The objects of a kind by key, from `start` to the end of what begins with `prefix`.
     pub fn objects(&self, kind: Kind, prefix: &str, start: &str) -> impl Iterator<Item = (&Arc<str>, &Stored)> {
         let from = if start > prefix { start } else { prefix };
@@ -141,6 +150,7 @@ impl WatchCache {
             revision: event.kv.mod_revision,
             type_: event.type_,
             object: last(&event.kv, event.type_ == WatchType::Deleted),
+            kept: (event.type_ != WatchType::Deleted).then(|| event.kv.value.clone()),
             prev: event.prev.as_ref().map(|prev| prev.value.object()),
         };
         cache.events.iter().skip(cache.events.len() - self.count_since(kind, revision)).map(told)
@@ -188,7 +198,8 @@ impl WatchCache {
             cache.trimmed = true;
         }
         self.revision = kv.mod_revision;
-        CacheEvent { revision: kv.mod_revision, type_, object, prev: prev.map(|prev| prev.object()) }
+        let kept = (!event.deleted).then(|| kv.value.clone());
+        CacheEvent { revision: kv.mod_revision, type_, object, kept, prev: prev.map(|prev| prev.object()) }
     }
 
     /// Etcd has come to `revision`.

@@ -96,7 +96,7 @@ impl View {
                 Body::Json(Arc::new(value))
             }
         };
-        WatchEvent { type_, body }
+        WatchEvent::new(type_, body)
     }
 }
 

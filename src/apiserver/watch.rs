@@ -95,7 +95,7 @@ impl ApiServer {
             Ok(missed) => missed,
             Err(status) => {
                 // The stream is open: failures are events from here on.
-                let event = WatchEvent { type_: WatchType::Error, body: Body::Status(Arc::new(status)) };
+                let event = WatchEvent::new(WatchType::Error, Body::Status(Arc::new(status)));
                 ctx.send_after(after, process, Message::Watch { call: id, event });
                 ctx.send_after(after, process, Message::StreamEnd { call: id });
                 return;
@@ -107,7 +107,13 @@ impl ApiServer {
                 // Each event takes the server a moment to write.
                 after += Duration::from_micros(Stage::WatchCache.cost_micros());
             }
-            send_event(ctx, after, (process, id), &mut watcher, type_, object);
+            if watcher.view == View::Object && watcher.served == object.kind() {
+                let kept = self.cache.kept(&object);
+                let event = WatchEvent { kept, ..WatchEvent::new(type_, Body::Object(object)) };
+                ctx.send_after(after, process, Message::Watch { call: id, event });
+            } else {
+                send_event(ctx, after, (process, id), &mut watcher, type_, object);
+            }
         }
         if options.send_initial_events == Some(true) && options.bookmarks {
             let end = bookmark(watcher.served, self.cache.revision(), true);
@@ -153,7 +159,8 @@ impl ApiServer {
             let watcher = self.watchers.get(&key).expect("the index names watchers that are there");
             let Some((type_, object)) = watcher.translate(event) else { continue };
             if watcher.view == View::Object && watcher.served == kind {
-                let event = WatchEvent { type_, body: Body::Object(object) };
+                let kept = event.kept.clone().filter(|_| Arc::ptr_eq(&object, &event.object));
+                let event = WatchEvent { kept, ..WatchEvent::new(type_, Body::Object(object)) };
                 ctx.send_after(after, key.0, Message::Watch { call: key.1, event });
             } else {
                 let mut watcher = watcher.clone();

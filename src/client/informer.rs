@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::stored::{Shared, Stored};
 use crate::sim::persistent::{OrdMap, OrdSet};
 
 use crate::api::{
@@ -68,9 +69,44 @@ pub struct Change {
 /// from a copy that does not move under it.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
-    objects: OrdMap<ObjectKey, Arc<Object>>,
+    objects: OrdMap<ObjectKey, Stored>,
     /// Keys by the uid of their controlling owner.
-    owned: OrdMap<Arc<str>, OrdSet<ObjectKey>>,
+    owned: Index,
+    /// Keys of pods by their node: the index `spec.nodeName` of pkg/controller/nodelifecycle.
+    on_node: Index,
+}
+
+/// Keys by something of their objects.
+#[derive(Clone, Debug, Default)]
+struct Index(OrdMap<Arc<str>, OrdSet<ObjectKey>>);
+
+impl Index {
+    fn of<'a>(&'a self, what: &str) -> impl Iterator<Item = &'a ObjectKey> + use<'a> {
+        self.0.get(what).into_iter().flatten()
+    }
+
+    /// A key's object has changed.
+    fn change(&mut self, key: &ObjectKey, old: Option<&str>, new: Option<&str>) {
+        if old == new {
+            return;
+        }
+        if let Some(old) = old
+            && let Some(keys) = self.0.get_mut(old)
+        {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.0.remove(old);
+            }
+        }
+        if let Some(new) = new {
+            self.0.entry(Arc::from(new)).or_default().insert(key.clone());
+        }
+    }
+}
+
+fn node_name(object: &Object) -> Option<&str> {
+    let Object::Pod(pod) = object else { return None };
+    pod.spec.as_ref()?.node_name.as_deref()
 }
 
 fn controller_uid(object: &Object) -> Option<&str> {
@@ -80,31 +116,56 @@ fn controller_uid(object: &Object) -> Option<&str> {
 
 impl Store {
     /// The object under a key.
-    pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Object>> {
-        self.objects.get(key)
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<Object>> {
+        self.objects.get(key).map(Stored::object)
     }
 
     /// The object under a key as a `T`.
-    pub fn typed<T: Typed>(&self, key: &ObjectKey) -> Option<&T> {
-        self.objects.get(key).and_then(|object| T::of(object))
+    pub fn typed<T: Typed>(&self, key: &ObjectKey) -> Option<Shared<T>> {
+        self.get(key).and_then(Shared::of)
+    }
+
+    /// Where the object under a key is kept.
+    pub fn kept(&self, key: &ObjectKey) -> Option<&Stored> {
+        self.objects.get(key)
+    }
+
+    /// Whether there is an object under a key.
+    pub fn contains(&self, key: &ObjectKey) -> bool {
+        self.objects.contains_key(key)
+    }
+
+    /// Every key.
+    pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.objects.keys()
     }
 
     /// Every object, by key.
-    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Object>)> {
-        self.objects.iter()
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, Arc<Object>)> {
+        self.objects.iter().map(|(key, stored)| (key, stored.object()))
     }
 
     /// The objects of one namespace, by name.
-    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = Arc<Object>> + 'a {
         self.objects
             .range(ObjectKey::new(namespace, "")..)
             .take_while(move |(key, _)| &*key.namespace == namespace)
-            .map(|(_, object)| object)
+            .map(|(_, stored)| stored.object())
     }
 
     /// The objects that the owner with this uid controls, by key.
-    pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Arc<Object>> {
-        self.owned.get(uid).into_iter().flatten().filter_map(|key| self.objects.get(key))
+    pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = Arc<Object>> + 'a {
+        self.owned.of(uid).filter_map(|key| self.get(key))
+    }
+
+    /// The pods assigned to a node, by key.
+    pub fn on_node<'a>(&'a self, node: &str) -> impl Iterator<Item = Arc<Object>> + 'a {
+        self.on_node.of(node).filter_map(|key| self.get(key))
+    }
+
+    /// The nodes that pods are assigned to.
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.on_node.0.keys()
     }
 
     /// How many there are.
@@ -119,38 +180,22 @@ impl Store {
 
     /// Puts an object in place, and gives what was there. Informers do this; the scheduler's
     /// assume-cache and tests may.
-    pub fn insert(&mut self, object: Arc<Object>) -> Option<Arc<Object>> {
+    pub fn insert(&mut self, stored: impl Into<Stored>) -> Option<Arc<Object>> {
+        let stored = stored.into();
+        let object = stored.object();
         let key = object.key();
-        let new_owner = controller_uid(&object).map(Arc::<str>::from);
-        let old = self.objects.insert(key.clone(), object);
-        let old_owner = old.as_ref().and_then(|old| controller_uid(old)).map(Arc::<str>::from);
-        if old_owner != new_owner {
-            if let Some(owner) = old_owner {
-                self.disown(&owner, &key);
-            }
-            if let Some(owner) = new_owner {
-                self.owned.entry(owner).or_default().insert(key);
-            }
-        }
+        let old = self.objects.insert(key.clone(), stored).map(|old| old.object());
+        self.owned.change(&key, old.as_deref().and_then(controller_uid), controller_uid(&object));
+        self.on_node.change(&key, old.as_deref().and_then(node_name), node_name(&object));
         old
     }
 
     /// Takes an object away, and gives it.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Object>> {
-        let old = self.objects.remove(key)?;
-        if let Some(owner) = controller_uid(&old) {
-            self.disown(&Arc::from(owner), key);
-        }
+        let old = self.objects.remove(key)?.object();
+        self.owned.change(key, controller_uid(&old), None);
+        self.on_node.change(key, node_name(&old), None);
         Some(old)
-    }
-
-    fn disown(&mut self, owner: &Arc<str>, key: &ObjectKey) {
-        if let Some(keys) = self.owned.get_mut(owner) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.owned.remove(owner);
-            }
-        }
     }
 }
 
@@ -303,7 +348,7 @@ impl Informer {
                 } else {
                     self.resource_version = object.resource_version().max(self.resource_version);
                 }
-                let old = self.store.insert(object.clone());
+                let old = self.store.insert(event.kept.clone().unwrap_or_else(|| object.clone().into()));
                 if old.as_ref().is_some_and(|old| old.resource_version() == object.resource_version()) {
                     return (Vec::new(), None);
                 }
@@ -321,8 +366,7 @@ impl Informer {
         let Some(listed) = self.listed.take() else { return Vec::new() };
         self.state = InformerState::Watching;
         self.synced = true;
-        let gone: Vec<ObjectKey> =
-            self.store.iter().map(|(key, _)| key.clone()).filter(|key| !listed.contains(key)).collect();
+        let gone: Vec<ObjectKey> = self.store.keys().filter(|key| !listed.contains(key)).cloned().collect();
         gone.into_iter()
             .map(|key| {
                 let old = self.store.remove(&key);

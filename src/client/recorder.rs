@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use serde_json::json;
 
 use crate::api::{Kind, Object, ObjectKey, Request, Typed, http::content_type, time};
-use crate::sim::SimTime;
+use crate::sim::{SimTime, TraceHash};
 
 /// `Normal` or `Warning`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,13 +63,24 @@ impl Involved {
     }
 }
 
-#[derive(Clone, Debug)]
+impl Involved {
+    /// A digest of whom it names, whatever its version.
+    fn digest(&self) -> TraceHash {
+        let mut hash = TraceHash::default();
+        let key = &self.key;
+        [&*self.api_version, self.kind, &key.namespace, &key.name, &self.uid].iter().for_each(|text| hash.text(text));
+        hash
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Seen {
-    name: Arc<str>,
+    /// What its name ends with.
+    ending: i64,
     count: i32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Bucket {
     tokens: u32,
     refilled: SimTime,
@@ -83,8 +94,10 @@ const SPAM_REFILL_SECS: u64 = 300;
 pub struct EventRecorder {
     component: Arc<str>,
     host: Arc<str>,
-    seen: OrdMap<(Involved, &'static str, Arc<str>, EventKind), Seen>,
-    buckets: OrdMap<Involved, Bucket>,
+    /// By a digest of what was said of whom: there are several for every pod.
+    seen: OrdMap<u64, Seen>,
+    /// By a digest of the object.
+    buckets: OrdMap<u64, Bucket>,
 }
 
 impl EventRecorder {
@@ -114,22 +127,31 @@ impl EventRecorder {
             return None;
         }
         // The same happening on a newer version of the object is the same event.
-        let identity = Involved { resource_version: 0, ..involved.clone() };
-        let id = (identity, reason, Arc::<str>::from(message.as_str()), kind);
+        let mut id = involved.digest();
+        [&*involved.field_path, reason, &message, kind.as_str()].iter().for_each(|text| id.text(text));
+        let id = id.value();
+        let name = |ending: i64| format!("{}.{ending:x}", involved.key.name);
         let stamp = time::time(unix_micros);
         let namespace = if involved.key.namespace.is_empty() { "default" } else { &*involved.key.namespace };
         if let Some(seen) = self.seen.get_mut(&id) {
             seen.count += 1;
             let patch = json!({ "count": seen.count, "lastTimestamp": stamp.write() });
             let info = Kind::Event.info();
-            return Some(Request::patch(info, namespace, &seen.name, "", content_type::STRATEGIC_MERGE_PATCH, patch));
+            return Some(Request::patch(
+                info,
+                namespace,
+                &name(seen.ending),
+                "",
+                content_type::STRATEGIC_MERGE_PATCH,
+                patch,
+            ));
         }
         // client-go names an event after its object and the nanosecond.
-        let name = format!("{}.{:x}", involved.key.name, unix_micros * 1_000 + self.seen.len() as i64 % 1_000);
-        self.seen.insert(id, Seen { name: Arc::from(name.as_str()), count: 1 });
+        let ending = unix_micros * 1_000 + self.seen.len() as i64 % 1_000;
+        self.seen.insert(id, Seen { ending, count: 1 });
         let event = Event {
             metadata: crate::api::ObjectMeta {
-                name: Some(name),
+                name: Some(name(ending)),
                 namespace: Some(namespace.to_owned()),
                 ..Default::default()
             },
@@ -160,8 +182,8 @@ impl EventRecorder {
     }
 
     fn take_token(&mut self, now: SimTime, involved: &Involved) -> bool {
-        let id = Involved { resource_version: 0, field_path: Arc::from(""), ..involved.clone() };
-        let bucket = self.buckets.entry(id).or_insert(Bucket { tokens: SPAM_BURST, refilled: now });
+        let bucket =
+            self.buckets.entry(involved.digest().value()).or_insert(Bucket { tokens: SPAM_BURST, refilled: now });
         let refills = now.since(bucket.refilled).as_secs() / SPAM_REFILL_SECS;
         if refills > 0 {
             bucket.tokens = SPAM_BURST.min(bucket.tokens.saturating_add(refills as u32));

@@ -73,7 +73,7 @@ impl Text {
         values.into_iter().for_each(|value| self.field(name, value));
     }
 
-    fn map<'a>(&mut self, name: &str, values: impl IntoIterator<Item = (&'a String, &'a String)>) {
+    fn map<'a>(&mut self, name: &str, values: impl IntoIterator<Item = (&'a str, &'a str)>) {
         for (key, value) in values {
             self.line(name);
             let _ = write!(self.text, ": {key}={value}");
@@ -131,7 +131,7 @@ fn of_request(out: &mut Text, request: &CriRequest) {
         CriRequest::StageVolume { disk } | CriRequest::UnstageVolume { disk } => out.field("volume_id", disk),
         CriRequest::WriteVolume { host_path, files } => {
             out.field("host_path", host_path);
-            out.list("file", files.keys().map(String::as_str));
+            out.list("file", files.keys().map(|path| &**path));
         }
     }
 }
@@ -212,8 +212,8 @@ fn of_sandbox_config(out: &mut Text, config: &PodSandboxConfig) {
     out.number("attempt", i64::from(config.attempt));
     out.field("hostname", &config.hostname);
     out.flag("host_network", config.host_network);
-    out.map("label", &config.labels);
-    out.map("annotation", &config.annotations);
+    out.map("label", config.labels.iter().map(|(key, value)| (&**key, &**value)));
+    out.map("annotation", config.annotations.iter().map(|(key, value)| (&**key, &**value)));
 }
 
 fn of_container_config(out: &mut Text, config: &ContainerConfig) {
@@ -223,13 +223,13 @@ fn of_container_config(out: &mut Text, config: &ContainerConfig) {
     out.list("command", config.command.iter().map(String::as_str));
     out.list("args", config.args.iter().map(String::as_str));
     out.field("working_dir", &config.working_dir);
-    out.map("env", config.envs.iter().map(|(name, value)| (name, value)));
+    out.map("env", config.envs.iter().map(|(name, value)| (&**name, &**value)));
     for mount in &config.mounts {
         out.group("mount", |out| {
             out.field("container_path", &mount.container_path);
             out.field("host_path", &mount.host_path);
             out.flag("readonly", mount.read_only);
-            out.list("file", mount.files.keys().map(String::as_str));
+            out.list("file", mount.files.keys().map(|path| &**path));
         });
     }
     config.ports.iter().for_each(|port| out.number("port", i64::from(*port)));

@@ -10,11 +10,12 @@ use k8s_openapi::api::core::v1::{AttachedVolume, Node, PersistentVolume, Persist
 use k8s_openapi::api::storage::v1::{VolumeAttachment, VolumeAttachmentSource, VolumeAttachmentSpec};
 use serde_json::json;
 
+use crate::api::stored::Shared;
 use crate::api::volumes::{attachable_name, claims, is_exclusive, volume_name};
 use crate::api::{Kind, Object, ObjectKey, ObjectMeta, Reason, Request, Typed, http::content_type};
 use crate::client::Change;
 use crate::sim::persistent::{OrdMap, OrdSet};
-use crate::sim::{SimTime, TraceHash};
+use crate::sim::{Order, SimTime, TraceHash};
 
 use super::controller::{Controller, Enqueue, Observed, Stores, Turn, WorkKey};
 use super::plan::{Announce, Plan, Step, Write};
@@ -35,10 +36,15 @@ pub struct AttachDetachController {
 }
 
 /// A volume that a node's pods want.
-struct Wanted<'a> {
-    volume: &'a PersistentVolume,
-    name: &'a str,
-    pods: Vec<&'a Arc<Object>>,
+struct Wanted {
+    volume: Shared<PersistentVolume>,
+    pods: Vec<Arc<Object>>,
+}
+
+impl Wanted {
+    fn name(&self) -> &str {
+        own_name(&*self.volume)
+    }
 }
 
 fn own_name<T: Typed>(object: &T) -> &str {
@@ -62,35 +68,30 @@ fn holds(pod: &Pod) -> bool {
 }
 
 /// The attachable volumes of a pod.
-fn volumes_of<'a>(pod: &Object, stores: &'a Stores) -> Vec<&'a PersistentVolume> {
+fn volumes_of(pod: &Object, stores: &Stores) -> Vec<Shared<PersistentVolume>> {
     let bound = |name: String| {
         let claim = stores.get::<PersistentVolumeClaim>(&ObjectKey::new(pod.namespace(), &name))?;
-        let volume = stores.get::<PersistentVolume>(&ObjectKey::new("", volume_name(claim)))?;
-        attachable_name(volume).map(|_| volume)
+        let volume = stores.get::<PersistentVolume>(&ObjectKey::new("", volume_name(&claim)))?;
+        attachable_name(&volume).is_some().then_some(volume)
     };
     claims(pod.expect()).into_iter().filter_map(bound).collect()
 }
 
-fn wanted<'a>(node: &str, stores: &'a Stores) -> Vec<Wanted<'a>> {
-    let mut found: Vec<Wanted<'a>> = Vec::new();
-    for (_, pod) in stores.of(Kind::Pod).iter() {
-        let own: &Pod = pod.expect();
-        if pods::node_name(own) != node || !holds(own) {
-            continue;
-        }
-        for volume in volumes_of(pod, stores) {
-            let name = own_name(volume);
-            match found.iter_mut().find(|wanted| wanted.name == name) {
-                Some(wanted) => wanted.pods.push(pod),
-                None => found.push(Wanted { volume, name, pods: vec![pod] }),
+fn wanted(node: &str, stores: &Stores) -> Vec<Wanted> {
+    let mut found: Vec<Wanted> = Vec::new();
+    for pod in stores.of(Kind::Pod).on_node(node).filter(|pod| holds(pod.expect())) {
+        for volume in volumes_of(&pod, stores) {
+            match found.iter_mut().find(|wanted| wanted.name() == own_name(&*volume)) {
+                Some(wanted) => wanted.pods.push(pod.clone()),
+                None => found.push(Wanted { volume, pods: vec![pod.clone()] }),
             }
         }
     }
     found
 }
 
-fn attachments(stores: &Stores) -> impl Iterator<Item = &VolumeAttachment> {
-    stores.of(Kind::VolumeAttachment).iter().filter_map(|(_, object)| object.get::<VolumeAttachment>())
+fn attachments(stores: &Stores) -> impl Iterator<Item = Shared<VolumeAttachment>> {
+    stores.of(Kind::VolumeAttachment).iter().filter_map(|(_, object)| Shared::of(object))
 }
 
 fn attached_volume(attachment: &VolumeAttachment) -> &str {
@@ -102,16 +103,14 @@ fn is_attached(attachment: &VolumeAttachment) -> bool {
 }
 
 /// `reportMultiAttachError`: what is said to the pods that have to wait.
-fn multi_attach(wanted: &Wanted<'_>, others: &[&str], stores: &Stores) -> Vec<Step> {
-    let users: Vec<&Arc<Object>> = stores
-        .of(Kind::Pod)
-        .iter()
-        .map(|(_, pod)| pod)
-        .filter(|pod| others.contains(&pods::node_name(pod.expect())))
-        .filter(|pod| volumes_of(pod, stores).iter().any(|volume| own_name(*volume) == wanted.name))
+fn multi_attach(wanted: &Wanted, others: &[&str], stores: &Stores) -> Vec<Step> {
+    let elsewhere = others.iter().flat_map(|node| stores.of(Kind::Pod).on_node(node));
+    let mut users: Vec<Arc<Object>> = elsewhere
+        .filter(|pod| volumes_of(pod, stores).iter().any(|volume| own_name(&**volume) == wanted.name()))
         .collect();
+    users.order_by(|a, b| a.key().cmp(&b.key()));
     let say = |pod: &Arc<Object>| {
-        let (local, foreign): (Vec<&&Arc<Object>>, Vec<&&Arc<Object>>) =
+        let (local, foreign): (Vec<&Arc<Object>>, Vec<&Arc<Object>>) =
             users.iter().partition(|user| user.namespace() == pod.namespace());
         let names: Vec<&str> = local.iter().map(|user| user.name()).collect();
         let tail = match (names.is_empty(), foreign.len()) {
@@ -127,13 +126,13 @@ fn multi_attach(wanted: &Wanted<'_>, others: &[&str], stores: &Stores) -> Vec<St
                 )
             }
         };
-        let message = format!("Multi-Attach error for volume {:?} {tail}", wanted.name);
+        let message = format!("Multi-Attach error for volume {:?} {tail}", wanted.name());
         Step::Event(Announce::warning(pod, "FailedAttachVolume", message))
     };
-    wanted.pods.iter().map(|pod| say(pod)).collect()
+    wanted.pods.iter().map(say).collect()
 }
 
-fn attach(wanted: &Wanted<'_>, node: &str) -> Option<Step> {
+fn attach(wanted: &Wanted, node: &str) -> Option<Step> {
     let csi = wanted.volume.spec.as_ref()?.csi.as_ref()?;
     let attachment = VolumeAttachment {
         metadata: ObjectMeta {
@@ -144,7 +143,7 @@ fn attach(wanted: &Wanted<'_>, node: &str) -> Option<Step> {
             attacher: csi.driver.clone(),
             node_name: node.to_owned(),
             source: VolumeAttachmentSource {
-                persistent_volume_name: Some(wanted.name.to_owned()),
+                persistent_volume_name: Some(wanted.name().to_owned()),
                 inline_volume_spec: None,
             },
         },
@@ -177,7 +176,7 @@ fn nodes_of(volume: &str, stores: &Stores) -> Vec<Enqueue> {
     }
     for (_, pod) in stores.of(Kind::Pod).iter() {
         let node = pods::node_name(pod.expect());
-        if !node.is_empty() && volumes_of(pod, stores).iter().any(|own| own_name(*own) == volume) {
+        if !node.is_empty() && volumes_of(&pod, stores).iter().any(|own| own_name(&**own) == volume) {
             nodes.insert(Arc::from(node));
         }
     }
@@ -201,12 +200,12 @@ fn marks(node: &Node) -> (Option<&Vec<String>>, Option<&Vec<AttachedVolume>>, bo
 
 impl AttachDetachController {
     /// Attaches what is wanted, or says why not.
-    fn attach_wanted(&mut self, node: &str, wanted: &[Wanted<'_>], stores: &Stores) -> Vec<Step> {
+    fn attach_wanted(&mut self, node: &str, wanted: &[Wanted], stores: &Stores) -> Vec<Step> {
         let mut steps = Vec::new();
         for one in wanted {
-            let of_volume: Vec<&VolumeAttachment> =
-                attachments(stores).filter(|attachment| attached_volume(attachment) == one.name).collect();
-            let id = (Arc::<str>::from(one.name), Arc::<str>::from(node));
+            let of_volume: Vec<Shared<VolumeAttachment>> =
+                attachments(stores).filter(|attachment| attached_volume(attachment) == one.name()).collect();
+            let id = (Arc::<str>::from(one.name()), Arc::<str>::from(node));
             if of_volume.iter().any(|attachment| attachment.spec.node_name == node) {
                 self.complained.remove(&id);
                 continue;
@@ -226,25 +225,25 @@ impl AttachDetachController {
     }
 
     /// What attachments came to: events for the pods that wait.
-    fn announce(&mut self, node: &Node, own: &[&VolumeAttachment], wanted: &[Wanted<'_>]) -> Vec<Step> {
+    fn announce(&mut self, node: &Node, own: &[Shared<VolumeAttachment>], wanted: &[Wanted]) -> Vec<Step> {
         let reported = node.status.as_ref().and_then(|status| status.volumes_attached.as_deref()).unwrap_or_default();
         let mut steps = Vec::new();
         for attachment in own {
             let volume = attached_volume(attachment);
-            let Some(one) = wanted.iter().find(|wanted| wanted.name == volume) else { continue };
-            let unique = attachable_name(one.volume).unwrap_or_default();
+            let Some(one) = wanted.iter().find(|wanted| wanted.name() == volume) else { continue };
+            let unique = attachable_name(&one.volume).unwrap_or_default();
             let error = attachment.status.as_ref().and_then(|status| status.attach_error.as_ref()?.message.as_ref());
             if is_attached(attachment) && !reported.iter().any(|attached| attached.name == unique) {
                 let message = format!("AttachVolume.Attach succeeded for volume {volume:?} ");
                 let say =
-                    |pod: &&Arc<Object>| Step::Event(Announce::normal(pod, "SuccessfulAttachVolume", message.clone()));
+                    |pod: &Arc<Object>| Step::Event(Announce::normal(pod, "SuccessfulAttachVolume", message.clone()));
                 steps.extend(one.pods.iter().map(say));
             } else if let Some(error) = error.filter(|_| !is_attached(attachment)) {
-                let id = (Arc::<str>::from(own_name(*attachment)), Arc::<str>::from(error.as_str()));
+                let id = (Arc::<str>::from(own_name(&**attachment)), Arc::<str>::from(error.as_str()));
                 if self.complained.insert(id).is_none() {
                     let message = format!("AttachVolume.Attach failed for volume {volume:?} : {error}");
                     let say =
-                        |pod: &&Arc<Object>| Step::Event(Announce::warning(pod, "FailedAttachVolume", message.clone()));
+                        |pod: &Arc<Object>| Step::Event(Announce::warning(pod, "FailedAttachVolume", message.clone()));
                     steps.extend(one.pods.iter().map(say));
                 }
             }
@@ -254,14 +253,14 @@ impl AttachDetachController {
 }
 
 /// The node's list of what is attached, where it is not as it should be. Devices are named by order of attachment.
-fn report(node: &Node, kept: &[&VolumeAttachment], stores: &Stores) -> Option<Step> {
+fn report(node: &Node, kept: &[Shared<VolumeAttachment>], stores: &Stores) -> Option<Step> {
     let reported = node.status.as_ref().and_then(|status| status.volumes_attached.as_deref()).unwrap_or_default();
-    let unique = |attachment: &&&VolumeAttachment| {
+    let unique = |attachment: &VolumeAttachment| {
         let volume = stores.get::<PersistentVolume>(&ObjectKey::new("", attached_volume(attachment)))?;
-        attachable_name(volume)
+        attachable_name(&volume)
     };
     let attached = kept.iter().filter(|attachment| is_attached(attachment));
-    let names: Vec<String> = attached.filter_map(|attachment| unique(&attachment)).collect();
+    let names: Vec<String> = attached.filter_map(|attachment| unique(attachment)).collect();
     let same = names.len() == reported.len() && reported.iter().all(|attached| names.contains(&attached.name));
     if same {
         return None;
@@ -336,8 +335,9 @@ impl Controller for AttachDetachController {
         let (stores, now) = (&turn.observed.stores, turn.observed.now);
         let name = &*turn.key.key.name;
         let node = turn.subject::<Node>();
+        let node = node.as_deref();
         let wanted = if node.is_some() { wanted(name, stores) } else { Vec::new() };
-        let own: Vec<&VolumeAttachment> =
+        let own: Vec<Shared<VolumeAttachment>> =
             attachments(stores).filter(|attachment| attachment.spec.node_name == name).collect();
         let mut steps = Vec::new();
         let (mut kept, mut detached) = (Vec::new(), Vec::new());
@@ -347,18 +347,19 @@ impl Controller for AttachDetachController {
             if attachment.metadata.deletion_timestamp.is_some() {
                 continue;
             }
-            if wanted.iter().any(|wanted| wanted.name == volume) {
-                self.unwanted.remove(own_name(*attachment));
-                kept.push(*attachment);
+            if wanted.iter().any(|wanted| wanted.name() == volume) {
+                self.unwanted.remove(own_name(&**attachment));
+                kept.push(attachment.clone());
                 continue;
             }
-            let since = *self.unwanted.entry(Arc::from(own_name(*attachment))).or_insert(now);
-            let unique = stores.get::<PersistentVolume>(&ObjectKey::new("", volume)).and_then(attachable_name);
+            let since = *self.unwanted.entry(Arc::from(own_name(&**attachment))).or_insert(now);
+            let unique = stores.get::<PersistentVolume>(&ObjectKey::new("", volume));
+            let unique = unique.and_then(|volume| attachable_name(&volume));
             let mounted = node.is_some_and(|node| says_in_use(node, &unique.unwrap_or_default()));
             let forced =
                 node.is_some_and(|node| out_of_service(node) || !is_healthy(node) && now.since(since) >= UNMOUNT_MAX);
             if mounted && !forced {
-                kept.push(*attachment);
+                kept.push(attachment.clone());
                 let left = UNMOUNT_MAX.saturating_sub(now.since(since));
                 // A node that is well says itself when it has let go.
                 if node.is_some_and(|node| !is_healthy(node)) {
@@ -366,7 +367,7 @@ impl Controller for AttachDetachController {
                 }
                 continue;
             }
-            detached.push(*attachment);
+            detached.push(attachment.clone());
         }
         if let Some(node) = node {
             steps.extend(self.announce(node, &own, &wanted));
@@ -374,7 +375,7 @@ impl Controller for AttachDetachController {
             steps.extend(report(node, &kept, stores));
         }
         for attachment in detached {
-            let request = Request::delete(Kind::VolumeAttachment.info(), "", own_name(attachment));
+            let request = Request::delete(Kind::VolumeAttachment.info(), "", own_name(&*attachment));
             steps.push(Write::new(request).tolerating(&[Reason::NotFound]).step());
         }
         steps.extend(self.attach_wanted(name, &wanted, stores));

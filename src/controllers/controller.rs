@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::stored::Shared;
 use crate::api::{KINDS, Kind, Object, ObjectKey, Typed};
 use crate::client::{BASE_DELAY, Change, Store};
 use crate::sim::SimTime;
@@ -85,7 +86,7 @@ impl Stores {
     }
 
     /// The object under a key as a `T`.
-    pub fn get<T: Typed>(&self, key: &ObjectKey) -> Option<&T> {
+    pub fn get<T: Typed>(&self, key: &ObjectKey) -> Option<Shared<T>> {
         self.of(T::KIND).typed::<T>(key)
     }
 
@@ -130,7 +131,7 @@ pub struct Turn {
 
 impl Turn {
     /// The object of the key as a `T`.
-    pub fn subject<T: Typed>(&self) -> Option<&T> {
+    pub fn subject<T: Typed>(&self) -> Option<Shared<T>> {
         self.observed.stores.get::<T>(&self.key.key)
     }
 
@@ -141,7 +142,7 @@ impl Turn {
     }
 
     /// The object of the key.
-    pub fn object(&self) -> Option<&Arc<Object>> {
+    pub fn object(&self) -> Option<Arc<Object>> {
         self.observed.stores.of(self.key.kind).get(&self.key.key)
     }
 }

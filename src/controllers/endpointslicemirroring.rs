@@ -266,7 +266,7 @@ impl Controller for EndpointSliceMirroringController {
         let slices = slices_of(turn, MANAGED_BY);
         let service = turn.observed.stores.of(Kind::Service).get(key);
         let free = service.filter(|service| service_pods::selector(service).is_none());
-        let endpoints = turn.object().filter(|endpoints| should_mirror(endpoints));
+        let endpoints = &turn.object().filter(|endpoints| should_mirror(endpoints));
         let (Some(endpoints), Some(service)) = (endpoints, free) else {
             self.tracker.forget(key);
             let steps = slices.iter().map(|slice| gone(slice)).collect();

@@ -30,7 +30,7 @@ fn missing(object: &Object, observed: &Observed) -> (Vec<Step>, Option<String>) 
         let (Some(template), Some(name)) = (template, claim_name(pod, volume)) else { continue };
         let key = ObjectKey::new(object.namespace(), &name);
         if let Some(found) = observed.stores.get::<PersistentVolumeClaim>(&key) {
-            if !is_for_pod(found, pod) {
+            if !is_for_pod(&found, pod) {
                 let message = format!("PVC {key} was not created for pod {} (pod is not owner)", object.key());
                 steps.push(Step::Event(Announce::warning(object, "FailedBinding", message.clone())));
                 error = Some(message);
@@ -88,11 +88,11 @@ impl Controller for EphemeralController {
         let Some(claim) = change.old.as_ref().filter(|_| change.new.is_none()) else { return Vec::new() };
         let claim: &PersistentVolumeClaim = claim.expect();
         let all = observed.stores.of(Kind::Pod).in_namespace(claim.metadata.namespace.as_deref().unwrap_or_default());
-        all.filter(|pod| wants(pod) && is_for_pod(claim, pod.expect())).map(|pod| wish(pod)).collect()
+        all.filter(|pod| wants(pod) && is_for_pod(claim, pod.expect())).map(|pod| wish(&pod)).collect()
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(pod) = turn.object().filter(|pod| !pods::is_terminating(pod.expect())) else {
+        let Some(pod) = &turn.object().filter(|pod| !pods::is_terminating(pod.expect())) else {
             return Plan::nothing("it is gone or going");
         };
         let (steps, error) = missing(pod, &turn.observed);

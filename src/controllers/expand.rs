@@ -54,7 +54,7 @@ impl Controller for ExpandController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(object) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(object) = &turn.object() else { return Plan::nothing("it is gone") };
         let claim: &PersistentVolumeClaim = object.expect();
         let volume = turn.observed.stores.get::<PersistentVolume>(&ObjectKey::new("", volume_name(claim)));
         if volume.is_none() || !wants_more(claim) {

@@ -77,11 +77,12 @@ pub(super) fn claim(owner: &Object, selector: &LabelSelector, stores: &Stores) -
     for revision in stores.of(Kind::ControllerRevision).in_namespace(owner.namespace()) {
         let meta = revision.meta();
         let picked = selector::matches(selector, meta.labels.as_ref());
-        match controller_of(meta) {
-            Some(reference) if reference.uid != owner.uid() => {}
-            Some(_) if picked || leaving => mine.push(revision.clone()),
-            Some(_) => claims.release(owner, revision),
-            None if picked && !leaving && meta.deletion_timestamp.is_none() => claims.adopt(owner, revision),
+        let leaves = meta.deletion_timestamp.is_some();
+        match controller_of(meta).map(|reference| reference.uid == owner.uid()) {
+            Some(false) => {}
+            Some(true) if picked || leaving => mine.push(revision),
+            Some(true) => claims.release(owner, &revision),
+            None if picked && !leaving && !leaves => claims.adopt(owner, &revision),
             None => {}
         }
     }

@@ -141,7 +141,7 @@ impl Controller for NodeIpamController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(node) = turn.object() else { return Plan::nothing("the node is gone") };
+        let Some(node) = &turn.object() else { return Plan::nothing("the node is gone") };
         if !range_of(node).is_empty() {
             return Plan::nothing("it has its range");
         }

@@ -42,7 +42,7 @@ impl Orphans {
     }
 
     /// Those of a namespace, as `store` has them.
-    pub(super) fn of<'a>(&'a self, namespace: &'a str, store: &'a Store) -> impl Iterator<Item = &'a Arc<Object>> {
+    pub(super) fn of<'a>(&'a self, namespace: &'a str, store: &'a Store) -> impl Iterator<Item = Arc<Object>> + 'a {
         self.keys(namespace).filter_map(|key| store.get(key))
     }
 
@@ -50,14 +50,14 @@ impl Orphans {
     pub(super) fn claims(&self, turn: &Turn, set: &Object, fits: impl Fn(&Object) -> bool) -> Claims {
         let store = turn.observed.stores.of(Kind::Pod);
         let mut claims = Claims::default();
-        self.of(set.namespace(), store).filter(|pod| fits(pod)).for_each(|pod| claims.adopt(set, pod));
-        store.owned_by(set.uid()).filter(|pod| !fits(pod)).for_each(|pod| claims.release(set, pod));
+        self.of(set.namespace(), store).filter(|pod| fits(pod)).for_each(|pod| claims.adopt(set, &pod));
+        store.owned_by(set.uid()).filter(|pod| !fits(pod)).for_each(|pod| claims.release(set, &pod));
         claims
     }
 }
 
 /// The object of `kind` that controls a pod, if it still is that one.
-pub(super) fn owner<'a>(kind: Kind, pod: &Object, observed: &'a Observed) -> Option<&'a Arc<Object>> {
+pub(super) fn owner(kind: Kind, pod: &Object, observed: &Observed) -> Option<Arc<Object>> {
     let reference = controller_of(pod.meta()).filter(|reference| reference.kind == kind.info().kind)?;
     let key = ObjectKey::new(pod.namespace(), &reference.name);
     observed.stores.of(kind).get(&key).filter(|set| set.uid() == reference.uid)
@@ -74,7 +74,7 @@ pub(super) struct PodOwners {
 
 impl PodOwners {
     /// What controls a pod, if it still is that one.
-    pub(super) fn of<'a>(&self, pod: &Object, observed: &'a Observed) -> Option<&'a Arc<Object>> {
+    pub(super) fn of(&self, pod: &Object, observed: &Observed) -> Option<Arc<Object>> {
         owner(self.kind, pod, observed)
     }
 
@@ -86,7 +86,7 @@ impl PodOwners {
     /// Every one whose selector picks an orphan.
     pub(super) fn picking(&self, pod: &Object, observed: &Observed) -> Vec<Enqueue> {
         let sets = observed.stores.of(self.kind).in_namespace(pod.namespace());
-        sets.filter(|set| (self.picks)(set, pod)).map(|set| self.work(set)).collect()
+        sets.filter(|set| (self.picks)(set, pod)).map(|set| self.work(&set)).collect()
     }
 
     /// `updatePod`.
@@ -94,7 +94,7 @@ impl PodOwners {
         let mut wishes = Vec::new();
         let owner_changed = controller_of(old.meta()) != controller_of(new.meta());
         if owner_changed && let Some(set) = self.of(old, observed) {
-            wishes.push(self.work(set));
+            wishes.push(self.work(&set));
         }
         if controller_of(new.meta()).is_none() {
             if owner_changed || old.meta().labels != new.meta().labels {
@@ -103,8 +103,8 @@ impl PodOwners {
             return wishes;
         }
         let Some(set) = self.of(new, observed) else { return wishes };
-        wishes.push(self.work(set));
-        let min_ready = (self.min_ready_seconds)(set);
+        wishes.push(self.work(&set));
+        let min_ready = (self.min_ready_seconds)(&set);
         let ready = |pod: &Object| pod.get::<Pod>().is_some_and(pods::is_ready);
         if min_ready > 0 && !ready(old) && ready(new) {
             // A second more: the transition is written in whole seconds.

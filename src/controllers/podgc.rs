@@ -2,12 +2,11 @@
 //!
 //! Mirrors pkg/controller/podgc. Leaves out: pods on nodes with the `out-of-service` taint.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sim::Order;
-use crate::sim::persistent::OrdMap;
+use crate::sim::persistent::{OrdMap, OrdSet};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
@@ -38,52 +37,57 @@ const NODE_READ: &str = "node-read";
 pub struct PodGcController {
     /// Since when nodes that pods name have been missing.
     missing: OrdMap<Arc<str>, SimTime>,
+    /// Pods that have run to their end.
+    ended: OrdSet<ObjectKey>,
+    /// Pods that are being deleted and have no node.
+    unassigned: OrdSet<ObjectKey>,
 }
 
-fn doomed(pod: &Pod, why: &'static str) -> Enqueue {
-    let meta = &pod.metadata;
-    let key = ObjectKey::new(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+fn doomed(key: ObjectKey, why: &'static str) -> Enqueue {
     Enqueue::now(WorkKey::part(Kind::Pod, key, why))
 }
 
 impl PodGcController {
     fn orphaned(&mut self, observed: &Observed) -> Vec<Enqueue> {
-        let nodes = observed.stores.of(Kind::Node);
-        let (mut gone, mut wishes) = (BTreeSet::new(), Vec::new());
-        for (_, object) in observed.stores.of(Kind::Pod).iter() {
-            let pod = object.expect::<Pod>();
-            let node = pods::node_name(pod);
-            if node.is_empty() || nodes.get(&ObjectKey::new("", node)).is_some() {
-                continue;
-            }
-            gone.insert(Arc::<str>::from(node));
+        let (nodes, pods) = (observed.stores.of(Kind::Node), observed.stores.of(Kind::Pod));
+        let named = pods.nodes().filter(|node| !node.is_empty() && !nodes.contains(&ObjectKey::new("", node)));
+        let gone: Vec<Arc<str>> = named.cloned().collect();
+        let mut wishes = Vec::new();
+        for node in &gone {
             if self.missing.get(node).is_some_and(|since| observed.now >= *since + QUARANTINE) {
-                wishes.push(doomed(pod, ORPHANED));
+                wishes.extend(pods.on_node(node).map(|pod| doomed(pod.key(), ORPHANED)));
             }
         }
         let since = |node: &Arc<str>| self.missing.get(node).copied().unwrap_or(observed.now);
         self.missing = gone.into_iter().map(|node| (node.clone(), since(&node))).collect();
         wishes
     }
-}
 
-/// The oldest of the ended pods beyond the threshold.
-fn terminated(observed: &Observed) -> Vec<Enqueue> {
-    let all = observed.stores.of(Kind::Pod).iter().map(|(_, object)| object.expect::<Pod>());
-    let mut ended: Vec<&Pod> = all.filter(|pod| pods::is_terminal(pod)).collect();
-    let surplus = ended.len().saturating_sub(TERMINATED_MAX);
-    if surplus == 0 {
-        return Vec::new();
+    /// The oldest of the ended pods beyond the threshold.
+    fn terminated(&self, observed: &Observed) -> Vec<Enqueue> {
+        let surplus = self.ended.len().saturating_sub(TERMINATED_MAX);
+        if surplus == 0 {
+            return Vec::new();
+        }
+        let all = self.ended.iter().filter_map(|key| observed.stores.of(Kind::Pod).get(key));
+        let mut ended: Vec<_> = all.map(|pod| (pod.meta().creation_timestamp.clone(), pod.key())).collect();
+        ended.order();
+        ended.into_iter().take(surplus).map(|(_, key)| doomed(key, TERMINATED)).collect()
     }
-    ended.order_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(time::unix_micros));
-    ended.into_iter().take(surplus).map(|pod| doomed(pod, TERMINATED)).collect()
-}
 
-fn unscheduled(observed: &Observed) -> Vec<Enqueue> {
-    let all = observed.stores.of(Kind::Pod).iter().map(|(_, object)| object.expect::<Pod>());
-    all.filter(|pod| pods::is_terminating(pod) && pods::node_name(pod).is_empty())
-        .map(|pod| doomed(pod, UNSCHEDULED))
-        .collect()
+    /// Keeps up with a pod.
+    fn note(&mut self, key: &ObjectKey, pod: Option<&Pod>) {
+        let mut keep = |set: fn(&mut Self) -> &mut OrdSet<ObjectKey>, belongs: bool| {
+            if belongs {
+                set(self).insert(key.clone())
+            } else {
+                set(self).remove(key)
+            };
+        };
+        keep(|own| &mut own.ended, pod.is_some_and(pods::is_terminal));
+        let unassigned = |pod: &Pod| pods::is_terminating(pod) && pods::node_name(pod).is_empty();
+        keep(|own| &mut own.unassigned, pod.is_some_and(unassigned));
+    }
 }
 
 /// The requests that mark a pod failed, unless it has ended, and delete it at once (`markFailedAndDeletePod`).
@@ -132,20 +136,23 @@ impl Controller for PodGcController {
         Some(PERIOD)
     }
 
-    fn on_change(&mut self, _change: &Change, _observed: &Observed) -> Vec<Enqueue> {
+    fn on_change(&mut self, change: &Change, _observed: &Observed) -> Vec<Enqueue> {
+        if change.kind == Kind::Pod {
+            self.note(&change.key, change.new.as_ref().map(|pod| pod.expect()));
+        }
         // It looks at everything, once per period.
         Vec::new()
     }
 
     fn on_tick(&mut self, observed: &Observed) -> Vec<Enqueue> {
-        let mut wishes = terminated(observed);
+        let mut wishes = self.terminated(observed);
         wishes.extend(self.orphaned(observed));
-        wishes.extend(unscheduled(observed));
+        wishes.extend(self.unassigned.iter().map(|key| doomed(key.clone(), UNSCHEDULED)));
         wishes
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(pod) = turn.subject::<Pod>() else { return Plan::nothing("it is gone") };
+        let Some(pod) = &turn.subject::<Pod>() else { return Plan::nothing("it is gone") };
         let orphaned = &*turn.key.detail == ORPHANED;
         if orphaned && turn.phase.is_empty() {
             // The cache may be behind: the server knows whether the node is gone.

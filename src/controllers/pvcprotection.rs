@@ -29,9 +29,9 @@ fn uses(pod: &Pod, claim: &PersistentVolumeClaim) -> bool {
         && named.any(|volume| volume.persistent_volume_claim.is_some() || is_for_pod(claim, pod))
 }
 
-fn user<'a>(stores: &'a Stores, claim: &'a Object) -> Option<&'a str> {
+fn user(stores: &Stores, claim: &Object) -> Option<String> {
     let mut pods = stores.of(Kind::Pod).in_namespace(claim.namespace());
-    pods.find(|pod| uses(pod.expect(), claim.expect())).map(|pod| pod.name())
+    pods.find(|pod| uses(pod.expect(), claim.expect())).map(|pod| pod.name().to_owned())
 }
 
 /// The object without a finalizer.
@@ -82,7 +82,7 @@ impl Controller for PvcProtectionController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(claim) = turn.object().filter(|claim| is_held(claim, FINALIZER)) else {
+        let Some(claim) = &turn.object().filter(|claim| is_held(claim, FINALIZER)) else {
             return Plan::nothing("it is not being deleted");
         };
         match user(&turn.observed.stores, claim) {

@@ -40,7 +40,7 @@ impl Controller for PvProtectionController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        match turn.object().filter(|volume| is_held(volume, FINALIZER)) {
+        match &turn.object().filter(|volume| is_held(volume, FINALIZER)) {
             None => Plan::nothing("it is not being deleted"),
             Some(volume) if volume_phase(volume.expect()) == "Bound" => Plan::nothing("a claim is bound to it"),
             Some(volume) => Plan::steps("nobody uses it", vec![without_finalizer(volume, FINALIZER).step()]),

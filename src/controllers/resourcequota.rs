@@ -65,12 +65,12 @@ fn gives_back(change: &Change, unix_micros: i64) -> bool {
 /// `replenishQuota`: the quotas of the namespace that count such objects.
 fn replenish(change: &Change, observed: &Observed) -> Vec<Enqueue> {
     let quotas = observed.stores.of(Kind::ResourceQuota).in_namespace(&change.key.namespace);
-    let counts = |own: &&Arc<Object>| {
+    let counts = |own: &Arc<Object>| {
         let status = own.expect::<ResourceQuota>().status.as_ref();
         let hard = status.and_then(|status| status.hard.as_ref());
         hard.into_iter().flatten().any(|(name, _)| quota::concerns(change.kind, name))
     };
-    quotas.filter(counts).map(|own| work(own)).collect()
+    quotas.filter(counts).map(|own| work(&own)).collect()
 }
 
 /// `syncResourceQuota`.
@@ -78,7 +78,8 @@ fn sync(turn: &Turn, object: &Object) -> Plan {
     let own = object.expect::<ResourceQuota>();
     let stores = &turn.observed.stores;
     let all = COUNTED.iter().flat_map(|kind| stores.of(*kind).in_namespace(object.namespace()));
-    let counted = quota::calculate(own, all.map(|object| &**object), turn.observed.unix_micros);
+    let all: Vec<Arc<Object>> = all.collect();
+    let counted = quota::calculate(own, all.iter().map(|object| &**object), turn.observed.unix_micros);
     let status = own.status.clone().unwrap_or_default();
     let (wanted, seen) = (quota::read(&hard(object)), quota::read(&status.hard));
     // What nobody here can count stays as it was.
@@ -128,11 +129,11 @@ impl Controller for ResourceQuotaController {
     }
 
     fn on_tick(&mut self, observed: &Observed) -> Vec<Enqueue> {
-        observed.stores.of(Kind::ResourceQuota).iter().map(|(_, quota)| work(quota)).collect()
+        observed.stores.of(Kind::ResourceQuota).iter().map(|(_, quota)| work(&quota)).collect()
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        match turn.object() {
+        match &turn.object() {
             None => Plan::nothing("it is gone"),
             Some(object) => sync(turn, object),
         }

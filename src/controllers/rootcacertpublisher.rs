@@ -58,7 +58,7 @@ impl Controller for RootCaCertPublisher {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(namespace) = turn.subject::<Namespace>().filter(|namespace| is_active(namespace)) else {
+        let Some(namespace) = &turn.subject::<Namespace>().filter(|namespace| is_active(namespace)) else {
             return Plan::nothing("the namespace is gone or going");
         };
         let name = namespace.metadata.name.as_deref().unwrap_or_default();
@@ -68,11 +68,11 @@ impl Controller for RootCaCertPublisher {
             map.metadata.annotations.as_ref().and_then(|all| all.get(DESCRIPTION)).map(String::as_str)
                 == Some(DESCRIPTION_TEXT)
         };
-        if existing.is_some_and(|map| map.data.as_ref() == Some(&data) && described(map)) {
+        if existing.as_ref().is_some_and(|map| map.data.as_ref() == Some(&data) && described(map)) {
             return Plan::nothing("it has the root CA");
         }
         let found = existing.is_some();
-        let mut map = existing.cloned().unwrap_or_default();
+        let mut map = existing.map(|map| (*map).clone()).unwrap_or_default();
         map.metadata.name = Some(NAME.to_owned());
         map.metadata.namespace = Some(name.to_owned());
         let annotations = map.metadata.annotations.get_or_insert_default();

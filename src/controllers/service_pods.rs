@@ -28,7 +28,7 @@ pub fn selects(selector: &Labels, labels: Option<&Labels>) -> bool {
 /// The pods that a service selects, by name.
 pub fn selected(service: &Object, selector: &Labels, store: &Store) -> Vec<Arc<Object>> {
     let pods = store.in_namespace(service.namespace());
-    pods.filter(|pod| selects(selector, pod.meta().labels.as_ref())).cloned().collect()
+    pods.filter(|pod| selects(selector, pod.meta().labels.as_ref())).collect()
 }
 
 fn hosts(pod: &Pod) -> (Option<&String>, Option<&String>) {

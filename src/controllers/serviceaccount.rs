@@ -49,7 +49,7 @@ impl Controller for ServiceAccountsController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(namespace) = turn.subject::<Namespace>().filter(|namespace| is_active(namespace)) else {
+        let Some(namespace) = &turn.subject::<Namespace>().filter(|namespace| is_active(namespace)) else {
             return Plan::nothing("the namespace is gone or going");
         };
         let name = namespace.metadata.name.as_deref().unwrap_or_default();

@@ -62,7 +62,7 @@ impl Controller for TtlAfterFinishedController {
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
         let now = turn.observed.unix_micros;
-        let Some(job) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(job) = &turn.object() else { return Plan::nothing("it is gone") };
         if turn.phase.is_empty() {
             return match left(job, now) {
                 None => Plan::nothing("it stays"),

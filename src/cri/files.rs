@@ -1,13 +1,22 @@
 //! The file system a container sees: its own layer, and the volumes mounted into it.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::sim::Order;
 use crate::sim::persistent::OrdMap;
+use crate::sim::{Order, shared};
 
-use crate::api::cri::Mount;
+use crate::api::cri::{Mount, Texts};
 use crate::api::disk::{Content, Entry as Node};
+
+/// How many trees with places of mounts are remembered.
+const MOUNTED_MAX: usize = 16;
+
+thread_local! {
+    /// An image's root, places of mounts, and the root with these.
+    static MOUNTED: RefCell<VecDeque<(Tree, Vec<Arc<str>>, Tree)>> = const { RefCell::new(VecDeque::new()) };
+}
 
 /// Directories and files by path, without a leading slash; the root is implied.
 #[derive(Clone, Debug, Default)]
@@ -56,10 +65,10 @@ impl Tree {
     }
 
     /// Just these files.
-    pub fn of(files: &BTreeMap<String, String>) -> Self {
+    pub fn of(files: &Texts) -> Self {
         let mut tree = Tree::default();
-        for (path, content) in files {
-            tree.put(path, content.as_str());
+        for (path, content) in files.iter() {
+            tree.put(path, content.clone());
         }
         tree
     }
@@ -78,12 +87,32 @@ impl Tree {
     pub fn put(&mut self, path: &str, content: impl Into<Arc<str>>) {
         let path = path.trim_matches('/');
         self.make_parents(path);
-        self.0.insert(Arc::from(path), Node::File(content.into()));
+        self.0.insert(shared(path), Node::File(content.into()));
+    }
+
+    /// The tree with the places of mounts in it. Containers of one image mostly mount at the same places, and share it.
+    fn with_directories(self, points: &[MountPoint]) -> Tree {
+        MOUNTED.with_borrow_mut(|known| {
+            let same = |(root, paths, _): &(Tree, Vec<Arc<str>>, Tree)| {
+                root.0.is_same(&self.0) && points.iter().map(|point| &point.path).eq(paths)
+            };
+            if let Some((.., tree)) = known.iter().find(|entry| same(entry)) {
+                return tree.clone();
+            }
+            let mut tree = self.clone();
+            for point in points {
+                tree.make_parents(&point.path);
+                tree.0.insert(point.path.clone(), Node::Directory);
+            }
+            known.truncate(MOUNTED_MAX - 1);
+            known.push_front((self, points.iter().map(|point| point.path.clone()).collect(), tree.clone()));
+            tree
+        })
     }
 
     fn make_parents(&mut self, path: &str) {
         for (index, _) in path.match_indices('/') {
-            self.0.entry(Arc::from(&path[..index])).or_insert(Node::Directory);
+            self.0.entry(shared(&path[..index])).or_insert(Node::Directory);
         }
     }
 
@@ -136,7 +165,7 @@ pub type Volumes = OrdMap<Arc<str>, Tree>;
 #[derive(Clone, Debug)]
 struct MountPoint {
     /// Without slashes at the ends.
-    path: String,
+    path: Arc<str>,
     volume: Arc<str>,
     read_only: bool,
 }
@@ -151,7 +180,7 @@ pub struct FileSystem {
 impl FileSystem {
     /// A file system of an image with volumes mounted, longest path first. Content that comes with a
     /// mount is put into its volume.
-    pub fn new(mut root: Tree, mounts: &[Mount], volumes: &mut Volumes) -> Self {
+    pub fn new(root: Tree, mounts: &[Mount], volumes: &mut Volumes) -> Self {
         let mut points = Vec::with_capacity(mounts.len());
         for mount in mounts {
             let volume: Arc<str> = Arc::from(mount.host_path.as_str());
@@ -160,18 +189,16 @@ impl FileSystem {
                 if name.is_empty() && content.is_empty() && tree.0.get("").is_some() {
                     // A device keeps what was written to it.
                 } else if name.is_empty() {
-                    tree.0.insert(Arc::from(""), Node::File(Arc::from(content.as_str())));
+                    tree.0.insert(shared(""), Node::File(content.clone()));
                 } else {
-                    tree.put(name, content.as_str());
+                    tree.put(name, content.clone());
                 }
             }
-            let path = mount.container_path.trim_matches('/').to_owned();
-            root.make_parents(&path);
-            root.0.insert(Arc::from(path.as_str()), Node::Directory);
+            let path = shared(mount.container_path.trim_matches('/'));
             points.push(MountPoint { path, volume, read_only: mount.read_only });
         }
         points.order_by(|a, b| b.path.len().cmp(&a.path.len()).then_with(|| a.path.cmp(&b.path)));
-        FileSystem { root, mounts: Arc::new(points) }
+        FileSystem { root: root.with_directories(&points), mounts: Arc::new(points) }
     }
 
     /// The bytes of all files that are not a volume's.
@@ -208,10 +235,10 @@ impl Files<'_> {
         let path = path.trim_matches('/').to_owned();
         let mounts = self.fs.mounts.clone();
         for mount in mounts.iter() {
-            let inside = if path == mount.path {
+            let inside = if *path == *mount.path {
                 Some("")
             } else {
-                path.strip_prefix(mount.path.as_str()).and_then(|rest| rest.strip_prefix('/'))
+                path.strip_prefix(&*mount.path).and_then(|rest| rest.strip_prefix('/'))
             };
             if let Some(inside) = inside {
                 let tree = self.volumes.entry(mount.volume.clone()).or_default();
@@ -352,7 +379,7 @@ mod tests {
     #[test]
     fn a_mount_covers_its_path_and_keeps_its_content_between_containers() {
         let mut volumes = Volumes::new();
-        let files = Arc::new(BTreeMap::from([("key".to_owned(), "value".to_owned())]));
+        let files = Texts::unit(Arc::from("key"), Arc::from("value"));
         let config = Mount {
             container_path: "/etc/config".into(),
             host_path: "uid/config".into(),
@@ -363,7 +390,7 @@ mod tests {
             container_path: "/cache".into(),
             host_path: "uid/cache".into(),
             read_only: false,
-            files: Arc::default(),
+            files: Texts::new(),
         };
         let mounts = [config, scratch];
         let mut one = FileSystem::new(Tree::linux(), &mounts, &mut volumes);

@@ -1,6 +1,5 @@
 //! The runtime driven by its messages.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::cri::{ContainerConfig, CriRequest};
@@ -88,7 +87,7 @@ pub(super) fn sandbox() -> CriRequest {
         attempt: 0,
         hostname: Arc::from("web"),
         host_network: false,
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
+        labels: Default::default(),
+        annotations: Default::default(),
     })
 }

@@ -7,17 +7,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Event;
-
 use crate::sim::persistent::{OrdMap, Vector};
 
+use crate::api::Object;
 use crate::api::etcd::{Compare, EtcdError, EtcdEvent, KeyValue, Op, OpResponse, RangeRequest};
-use crate::api::stored::{Frame, Stored};
-use crate::api::{Kind, Object};
+use crate::api::stored::Stored;
 use crate::sim::Gather;
-
-/// How many revisions keep what they wrote and replaced as it is; what only older ones tell of is packed.
-pub(super) const RECENT: usize = 16_384;
 
 /// What one revision changed, in the order of the transaction's operations.
 pub type Changes = Arc<Vec<EtcdEvent>>;
@@ -41,7 +36,6 @@ pub struct Store {
     first: u64,
     revision: u64,
     compact_revision: u64,
-    frames: OrdMap<Kind, Frame>,
 }
 
 impl Default for Store {
@@ -59,12 +53,6 @@ pub fn prefix_end(prefix: &str) -> String {
     end
 }
 
-/// Whether an Event has the name that recorders give: `name.number`.
-fn named_after_its_object(event: &Event) -> bool {
-    let about = event.involved_object.name.as_deref().unwrap_or_default();
-    event.metadata.name.as_deref().is_some_and(|name| name.rsplit_once('.').is_some_and(|(head, _)| head == about))
-}
-
 /// Whether `key` lies in `[start, end)`, or is `start` where there is no end.
 pub(super) fn in_range(key: &str, start: &str, end: Option<&str>) -> bool {
     match end {
@@ -76,14 +64,7 @@ pub(super) fn in_range(key: &str, start: &str, end: Option<&str>) -> bool {
 impl Store {
     /// An empty store at revision 1.
     pub fn new() -> Self {
-        Store {
-            keys: OrdMap::new(),
-            log: Vector::new(),
-            first: 2,
-            revision: 1,
-            compact_revision: 0,
-            frames: OrdMap::new(),
-        }
+        Store { keys: OrdMap::new(), log: Vector::new(), first: 2, revision: 1, compact_revision: 0 }
     }
 
     /// The newest revision.
@@ -278,11 +259,13 @@ impl Store {
             lease,
         };
         let prev = self.keys.insert(kv.key.clone(), kv.clone());
+        prev.iter().for_each(|prev| prev.value.pass());
         EtcdEvent { kv, deleted: false, prev }
     }
 
     fn delete(&mut self, revision: u64, key: &str) -> Option<EtcdEvent> {
         let prev = self.keys.remove(key)?;
+        prev.value.pass();
         let kv = KeyValue { mod_revision: revision, ..prev.clone() };
         Some(EtcdEvent { kv, deleted: true, prev: Some(prev) })
     }
@@ -294,27 +277,7 @@ impl Store {
         self.revision += 1;
         let changes = Arc::new(events);
         self.log.push_back(changes.clone());
-        if let Some(leaving) = self.log.len().checked_sub(RECENT + 1) {
-            let old = self.log[leaving].clone();
-            old.iter().filter_map(|event| event.prev.as_ref()).for_each(|prev| self.pack(&prev.value));
-            self.pack_events(&old);
-        }
         Some(changes)
-    }
-
-    /// Packs the Events that were written, and are named after what they are about: hardly anybody reads one again, and
-    /// who does can tell by the key which. What else is newest under its key is what caches and informers share, and
-    /// stays as it is.
-    fn pack_events(&mut self, changes: &Changes) {
-        for KeyValue { value, .. } in changes.iter().map(|change| &change.kv) {
-            if value.kind() == Kind::Event && value.object().get().is_some_and(named_after_its_object) {
-                self.pack(value);
-            }
-        }
-    }
-
-    fn pack(&mut self, value: &Stored) {
-        value.pack(self.frames.entry(value.kind()).or_default());
     }
 
     /// Drops the history below `revision`; the state at `revision` stays readable.
@@ -329,10 +292,7 @@ impl Store {
             return Err(EtcdError::FutureRevision);
         }
         let drop = revision.saturating_sub(self.first).min(self.log.len() as u64);
-        let packed = self.log.len().saturating_sub(RECENT);
-        let dropped: Vec<Changes> = self.log.iter().take(drop as usize).skip(packed).cloned().collect();
         self.log.drop_front(drop as usize);
-        dropped.iter().for_each(|changes| self.pack_events(changes));
         self.first += drop;
         self.compact_revision = revision;
         Ok(())

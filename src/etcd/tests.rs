@@ -6,8 +6,8 @@ use crate::api::etcd::{Compare, EtcdError, EtcdMessage, EtcdRequest, EtcdRespons
 use crate::api::{Kind, Message, Object, roles};
 use crate::sim::{Ctx, Envelope, Kernel, KernelConfig, Process, ProcessId, Random, SimTime};
 
-use super::store::RECENT;
 use super::{Etcd, Store, prefix_end};
+use crate::api::stored::{NEWEST_MAX, PAST_MAX};
 
 fn object(name: &str) -> Arc<Object> {
     let value = serde_json::json!({"metadata": {"name": name}});
@@ -304,7 +304,7 @@ fn event(name: &str, about: &str) -> Op {
 }
 
 #[test]
-fn what_only_an_old_history_holds_is_packed_for_all_who_share_it() {
+fn what_was_replaced_is_packed_in_time_for_all_who_share_it() {
     let mut store = Store::new();
     for value in ["one", "two"] {
         store.apply(&[put("/a", value)]).expect("a put cannot fail");
@@ -314,16 +314,17 @@ fn what_only_an_old_history_holds_is_packed_for_all_who_share_it() {
     }
     let earlier = store.clone();
     let packed = |store: &Store, revision, key| store.change(revision, key).map(|change| change.kv.value.is_packed());
-    for _ in 0..RECENT - 2 {
+    // The first of these replaces nothing.
+    for _ in 0..PAST_MAX {
         assert_eq!(packed(&store, 2, "/a"), Some(false));
         store.apply(&[put("/b", "b")]).expect("a put cannot fail");
     }
-    assert_eq!(packed(&store, 2, "/a"), Some(true), "what the change of {RECENT} revisions ago replaced");
+    assert_eq!(packed(&store, 2, "/a"), Some(true), "what was replaced before {PAST_MAX} others");
     for _ in 0..2 {
         store.apply(&[put("/b", "b")]).expect("a put cannot fail");
     }
     assert_eq!(packed(&store, 3, "/a"), Some(false), "it is the newest");
-    assert_eq!(packed(&store, 4, "/events/web.1"), Some(true));
+    assert_eq!(packed(&store, 4, "/events/web.1"), Some(true), "an Event is seldom asked for, new as it is");
     assert_eq!(packed(&store, 5, "/events/by-hand"), Some(false), "its key does not say what it is about");
     assert_eq!(packed(&earlier, 2, "/a"), Some(true), "a checkpoint shares it");
     check(&store, 2, "/a=one@2/1");
@@ -332,11 +333,24 @@ fn what_only_an_old_history_holds_is_packed_for_all_who_share_it() {
 }
 
 #[test]
-fn an_event_whose_change_is_compacted_is_packed_in_time() {
+fn of_the_newest_what_nobody_asks_for_is_packed() {
     let mut store = Store::new();
-    store.apply(&[event("web.1", "web")]).expect("a put cannot fail");
-    store.apply(&[put("/a", "one")]).expect("a put cannot fail");
-    store.compact(3).expect("3 is the newest revision");
-    assert!(store.get("/events/web.1").expect("it is stored").value.is_packed());
-    assert!(!store.get("/a").expect("it is stored").value.is_packed());
+    store.apply(&[put("/idle", "idle")]).expect("a put cannot fail");
+    store.apply(&[put("/busy", "busy")]).expect("a put cannot fail");
+    let is_packed = |store: &Store, key| store.get(key).expect("it is stored").value.is_packed();
+    let busy = store.get("/busy").expect("it is stored").value.clone();
+    for number in 0..NEWEST_MAX - 2 {
+        store.apply(&[put(&format!("/other/{number}"), "other")]).expect("a put cannot fail");
+    }
+    assert!(!is_packed(&store, "/idle"));
+    assert_eq!(busy.object().name(), "busy");
+    store.apply(&[put("/more", "more")]).expect("a put cannot fail");
+    assert!(is_packed(&store, "/idle"));
+    store.apply(&[put("/and-more", "more")]).expect("a put cannot fail");
+    assert!(!is_packed(&store, "/busy"), "it was asked for");
+    assert!(is_packed(&store, "/other/0"));
+    // Who asks has it whole again, as all do who share it.
+    let idle = store.get("/idle").expect("it is stored").value.clone();
+    assert_eq!((idle.object().name(), idle.object().resource_version()), ("idle", 2));
+    assert!(!is_packed(&store, "/idle"));
 }

@@ -113,7 +113,7 @@ impl Kubelet {
         });
         let (mut count, mut cpu, mut memory) = (0u64, 0, 0);
         for worker in active {
-            let requests = pod_requests(pod::spec(&worker.pod));
+            let requests = worker.pod.requests();
             count += 1;
             cpu += requests.cpu_millis;
             memory += requests.memory_bytes;

@@ -292,7 +292,7 @@ impl Kubelet {
         let volume = pod::spec(&worker.pod).volumes.iter().flatten().find(|volume| volume.name == name)?;
         let key = ObjectKey::new(&worker.key.namespace, &claim_name(own, volume)?);
         let reference = self.references.get(&(Kind::PersistentVolumeClaim, key.clone()))?;
-        reference.informer.store().typed::<PersistentVolumeClaim>(&key).cloned()
+        reference.informer.store().typed::<PersistentVolumeClaim>(&key).map(|claim| (*claim).clone())
     }
 
     /// `NodeExpandVolume`, where the claim waits for it: its file system is as large as its volume from now on.

@@ -179,11 +179,11 @@ impl Kubelet {
         let store = self.services.store();
         let mut envs = Vec::new();
         if let Some(service) = store.get(&master) {
-            envs.extend(service_variables(service));
+            envs.extend(service_variables(&service));
         }
         if links {
             for service in store.in_namespace(namespace).filter(|service| service.key() != master) {
-                envs.extend(service_variables(service));
+                envs.extend(service_variables(&service));
             }
         }
         envs

@@ -2,13 +2,12 @@
 //!
 //! Mirrors `GeneratePodHostNameAndDomain`, `makeHostsMount` and `managedHostsFileContent` of pkg/kubelet.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{HostAlias, PodSpec};
 
 use crate::api::Object;
-use crate::api::cri::Mount;
+use crate::api::cri::{Mount, Texts};
 
 use super::pod;
 
@@ -78,6 +77,6 @@ pub fn mount(object: &Object, mounts: &[Mount], ip: &str, node: &str, node_ip: &
         container_path: PATH.to_owned(),
         host_path: format!("{}/etc-hosts", object.uid()),
         read_only: false,
-        files: Arc::new(BTreeMap::from([(String::new(), content)])),
+        files: Texts::unit(Arc::from(""), Arc::from(content)),
     })
 }

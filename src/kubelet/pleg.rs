@@ -167,13 +167,14 @@ impl Kubelet {
         self.pleg.last = Some(now);
         for uid in known {
             let before = self.found.remove(&uid);
-            self.pleg.note(now, &uid, before.as_ref(), &PodRuntime::default());
-            changed.push((uid, PodRuntime::default()));
+            self.pleg.note(now, &uid, before.as_deref(), &PodRuntime::default());
+            changed.push((uid, Arc::default()));
         }
         for (uid, pod) in found {
-            if self.found.get(&uid) != Some(&pod) {
+            if self.found.get(&uid).is_none_or(|known| **known != pod) {
+                let pod = Arc::new(pod);
                 let before = self.found.insert(uid.clone(), pod.clone());
-                self.pleg.note(now, &uid, before.as_ref(), &pod);
+                self.pleg.note(now, &uid, before.as_deref(), &pod);
                 changed.push((uid, pod));
             }
         }
@@ -222,7 +223,7 @@ impl Kubelet {
         if !self.ready_for_pods() {
             return;
         }
-        let orphans: Vec<PodRuntime> = self
+        let orphans: Vec<Arc<PodRuntime>> = self
             .found
             .iter()
             .filter(|(uid, pod)| !self.workers.contains_key(*uid) && pod.sandboxes.iter().any(|sandbox| sandbox.ready))

@@ -3,8 +3,10 @@
 //! Mirrors pkg/kubelet/pod_workers.go: a pod is synced until it ends or is deleted, then terminated,
 //! then its resources are let go.
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
+use crate::api::stored::Stored;
 use crate::api::{Message, Object, ObjectKey};
 use crate::sim::Order;
 use crate::sim::persistent::{OrdMap, OrdSet};
@@ -15,6 +17,7 @@ use super::backoff::Backoff;
 use super::kill::Kill;
 use super::pod::{self, is_deleted};
 use super::process::Kubelet;
+use super::resources::{Amounts, pod_requests};
 use super::runtime::PodRuntime;
 use super::sync::Chain;
 use super::termination::Termination;
@@ -38,17 +41,51 @@ pub struct Failure {
     pub evicted: bool,
 }
 
+/// A version of a pod: its object is at hand from when it is first read until a newer one comes, so that pods to which
+/// nothing happens take little room.
+#[derive(Clone, Debug)]
+pub struct Version {
+    kept: Stored,
+    read: OnceLock<Arc<Object>>,
+    resource_version: u64,
+    requests: Amounts,
+}
+
+impl Version {
+    fn new(object: &Arc<Object>, kept: Option<Stored>) -> Self {
+        Version {
+            kept: kept.unwrap_or_else(|| object.clone().into()),
+            read: OnceLock::new(),
+            resource_version: object.resource_version(),
+            requests: pod_requests(pod::spec(object)),
+        }
+    }
+
+    /// What the pod asks for.
+    pub fn requests(&self) -> Amounts {
+        self.requests
+    }
+}
+
+impl Deref for Version {
+    type Target = Arc<Object>;
+
+    fn deref(&self) -> &Arc<Object> {
+        self.read.get_or_init(|| self.kept.object())
+    }
+}
+
 /// What the kubelet knows of one pod.
 #[derive(Clone, Debug)]
 pub struct Worker {
     /// The newest version it knows, from the watch or from its own writes.
-    pub pod: Arc<Object>,
+    pub pod: Version,
     pub key: ObjectKey,
     pub uid: Arc<str>,
     pub stage: Stage,
     pub failure: Option<Failure>,
     /// What PLEG last saw.
-    pub seen: PodRuntime,
+    pub seen: Arc<PodRuntime>,
     /// The sync under way.
     pub chain: Option<Chain>,
     /// Asked for again meanwhile.
@@ -90,16 +127,16 @@ pub struct Health {
 
 impl Worker {
     /// A worker for a pod seen for the first time.
-    pub fn new(pod: Arc<Object>, unix_micros: i64) -> Self {
-        let start = pod::pod(&pod).status.as_ref().and_then(|status| status.start_time.as_ref());
+    pub fn new(pod: &Arc<Object>, kept: Option<Stored>, unix_micros: i64) -> Self {
+        let start = pod::pod(pod).status.as_ref().and_then(|status| status.start_time.as_ref());
         let start_unix_micros = start.map_or(unix_micros, crate::api::time::unix_micros);
         Worker {
             key: pod.key(),
             uid: Arc::from(pod.uid()),
-            pod,
+            pod: Version::new(pod, kept),
             stage: Stage::Syncing,
             failure: None,
-            seen: PodRuntime::default(),
+            seen: Arc::default(),
             chain: None,
             resync: None,
             reasons: OrdMap::new(),
@@ -118,9 +155,9 @@ impl Worker {
     }
 
     /// Takes a newer version of the pod.
-    pub fn update(&mut self, pod: &Arc<Object>) {
-        if pod.resource_version() >= self.pod.resource_version() {
-            self.pod = pod.clone();
+    pub fn update(&mut self, pod: &Arc<Object>, kept: Option<Stored>) {
+        if pod.resource_version() >= self.pod.resource_version {
+            self.pod = Version::new(pod, kept);
         }
     }
 
@@ -148,10 +185,11 @@ impl Kubelet {
         }
         let Some(pod) = new else { return };
         let uid: Arc<str> = Arc::from(pod.uid());
+        let kept = self.pods.store().kept(&pod.key()).cloned();
         if let Some(worker) = self.worker_mut(&uid) {
             // What the watch said last, and not what an answer to a report has brought since: nobody has acted on that.
             let before = old.filter(|old| old.uid() == pod.uid()).unwrap_or(&worker.pod).clone();
-            worker.update(pod);
+            worker.update(pod, kept);
             let spec_changed = before.meta().generation != pod.meta().generation
                 || before.meta().labels != pod.meta().labels
                 || before.meta().annotations != pod.meta().annotations;
@@ -170,18 +208,18 @@ impl Kubelet {
 
     /// `HandlePodAdditions`: admission, then the first sync.
     fn pod_added(&mut self, ctx: &mut Ctx<'_, Message>, pod: &Arc<Object>) {
-        let mut worker = Worker::new(pod.clone(), ctx.unix_micros());
+        let mut worker = Worker::new(pod, self.pods.store().kept(&pod.key()).cloned(), ctx.unix_micros());
         if let Some(seen) = self.found.get(&worker.uid) {
             worker.seen = seen.clone();
         }
         let uid = worker.uid.clone();
         let terminal = matches!(pod::phase(pod), "Failed" | "Succeeded");
-        if terminal && worker.seen == PodRuntime::default() {
+        if terminal && *worker.seen == PodRuntime::default() {
             // It ended before this kubelet knew it: only its deletion is left to be confirmed.
             worker.stage = Stage::Terminated;
         } else if !terminal
             && !is_deleted(pod)
-            && worker.seen == PodRuntime::default()
+            && *worker.seen == PodRuntime::default()
             && let Err(rejection) = self.admit(pod)
         {
             let (reason, message) = (rejection.reason, rejection.message);

@@ -113,7 +113,7 @@ pub struct Kubelet {
     /// By uid.
     pub(super) workers: OrdMap<Arc<str>, Arc<Worker>>,
     /// What the last relist found, by pod uid.
-    pub(super) found: OrdMap<Arc<str>, PodRuntime>,
+    pub(super) found: OrdMap<Arc<str>, Arc<PodRuntime>>,
     pub(super) pleg: Pleg,
     /// Terminations that wait for the next relist.
     pub(super) looking: OrdSet<Arc<str>>,

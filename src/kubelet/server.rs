@@ -65,7 +65,7 @@ impl Kubelet {
     ) -> Result<(), Response> {
         let flag = |parameter: &str| matches!(request.param(parameter), Some("true" | "1"));
         let number = |parameter: &str| request.param(parameter).and_then(|text| text.parse::<u64>().ok());
-        let pod = self.pods.store().get(key).cloned();
+        let pod = self.pods.store().get(key);
         let worker = pod.as_ref().and_then(|pod| self.workers.get(pod.uid())).cloned();
         let Some(worker) = worker else {
             return Err(Response::failure(Status::new(Reason::NotFound, format!("pod \"{}\" not found", key.name))));

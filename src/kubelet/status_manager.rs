@@ -137,7 +137,7 @@ impl Kubelet {
         };
         let object: Option<Arc<Object>> = response.object().cloned();
         if let Some(object) = object.filter(|object| object.uid() == &**uid) {
-            worker.update(&object);
+            worker.update(&object, None);
         }
         let refused = !response.is_success();
         if refused {

@@ -3,17 +3,17 @@
 //! Mirrors pkg/kubelet/kuberuntime `SyncPod` and `startContainer`. Each step is a call to the runtime;
 //! a container that cannot be started leaves its reason and lets the next have its turn.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::cri::{
-    ContainerState, ContainerStatus, CriError, CriRequest, CriResponse, PodSandboxConfig, PodSandboxStatus,
+    ContainerState, ContainerStatus, CriError, CriRequest, CriResponse, PodSandboxConfig, PodSandboxStatus, Texts,
 };
 use crate::api::duration::go_duration;
 use crate::api::{Message, Object};
 use crate::client::EventKind;
-use crate::sim::{Ctx, EventId, SimTime};
+use crate::sim::{Ctx, EventId, SimTime, shared};
 
 use super::actions::Actions;
 use super::backoff::{next, remaining};
@@ -323,7 +323,7 @@ impl Kubelet {
             ip: ip.clone(),
             created_unix_micros: now,
         };
-        worker.seen.sandboxes.insert(0, sandbox);
+        Arc::make_mut(&mut worker.seen).sandboxes.insert(0, sandbox);
         self.update_status(ctx, uid);
     }
 
@@ -432,6 +432,10 @@ pub fn rpc_error(error: &CriError) -> String {
 }
 
 /// A pod in the network of the node has the node's name.
+fn texts(map: Option<&BTreeMap<String, String>>) -> Texts {
+    map.into_iter().flatten().map(|(key, value)| (shared(key), shared(value))).collect()
+}
+
 fn sandbox_config(object: &Object, attempt: u32, node: &Arc<str>) -> PodSandboxConfig {
     let meta = object.meta();
     let in_nodes_network = pod::spec(object).host_network == Some(true);
@@ -442,7 +446,7 @@ fn sandbox_config(object: &Object, attempt: u32, node: &Arc<str>) -> PodSandboxC
         attempt,
         hostname: if in_nodes_network { node.clone() } else { Arc::from(hosts::hostname(object)) },
         host_network: in_nodes_network,
-        labels: meta.labels.clone().unwrap_or_default(),
-        annotations: meta.annotations.clone().unwrap_or_default(),
+        labels: texts(meta.labels.as_ref()),
+        annotations: texts(meta.annotations.as_ref()),
     }
 }

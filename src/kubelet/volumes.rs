@@ -3,18 +3,17 @@
 //! Mirrors pkg/kubelet/volumemanager and pkg/volume for emptyDir, configMap, secret, projected,
 //! downwardAPI and hostPath; claims are in `claims.rs`. Leaves out: renewal of tokens.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{DownwardAPIVolumeFile, KeyToPath, ServiceAccountTokenProjection, Volume};
 use serde_json::json;
 
-use crate::api::cri::{CriRequest, Mount};
+use crate::api::cri::{CriRequest, Mount, Texts};
 use crate::api::{Body, Kind, Message, Method, ObjectKey, Request, Response};
 use crate::client::EventKind;
 use crate::sim::persistent::OrdMap;
-use crate::sim::{Ctx, Gather};
+use crate::sim::{Ctx, shared};
 
 use super::claims::Mounting;
 use super::config::{MOUNT_RETRY_INITIAL, MOUNT_RETRY_MAX, SYNC_FREQUENCY};
@@ -24,19 +23,19 @@ use super::process::{Call, Kubelet, Timer};
 use super::runtime::CriCall;
 
 /// The files of one volume by their paths.
-pub type Files = Arc<BTreeMap<String, String>>;
+pub type Files = Texts;
 
 /// How a pod's volumes stand.
 #[derive(Clone, Debug, Default)]
 pub struct Volumes {
     /// By volume name, once all are set up.
-    pub ready: Option<BTreeMap<String, Files>>,
+    pub ready: Option<OrdMap<Arc<str>, Files>>,
     /// The ConfigMaps and Secrets are still being looked up.
     pub waiting_for_references: bool,
     /// How far the volumes of claims are, by volume name.
     pub claims: OrdMap<String, Mounting>,
     /// Service account tokens by volume and path; empty while one is asked for.
-    tokens: BTreeMap<(String, String), String>,
+    tokens: OrdMap<TokenKey, Arc<str>>,
     failures: u32,
     /// A later look at what changed is asked for.
     remounting: bool,
@@ -73,12 +72,12 @@ impl Kubelet {
         }
         let Some(worker) = self.workers.get(uid).cloned() else { return false };
         let spec = pod::spec(&worker.pod);
-        let mut files = BTreeMap::new();
+        let mut files = OrdMap::new();
         let mut failure = None;
         for volume in spec.volumes.iter().flatten() {
             match self.volume_files(&worker, volume) {
                 Ok(content) => {
-                    files.insert(volume.name.clone(), Arc::new(content));
+                    files.insert(shared(&volume.name), content);
                 }
                 Err(why) => {
                     failure.get_or_insert((volume.name.clone(), why));
@@ -153,7 +152,7 @@ impl Kubelet {
         let request = Request::new(Method::Post, path).body(Body::Json(Arc::new(body)));
         self.calls.send(ctx, request, Call::Token { uid: uid.clone(), volume: key.clone() });
         if let Some(worker) = self.worker_mut(uid) {
-            worker.volumes.tokens.insert(key, String::new());
+            worker.volumes.tokens.insert(key, Arc::from(""));
         }
     }
 
@@ -166,8 +165,8 @@ impl Kubelet {
         response: Option<&Response>,
     ) {
         let token = response.filter(|response| response.is_success()).map(|response| match &response.body {
-            Body::Json(value) => value["status"]["token"].as_str().unwrap_or("token").to_owned(),
-            _ => "token".to_owned(),
+            Body::Json(value) => Arc::from(value["status"]["token"].as_str().unwrap_or("token")),
+            _ => Arc::from("token"),
         });
         let Some(worker) = self.worker_mut(uid) else { return };
         if let Some(token) = token {
@@ -209,14 +208,13 @@ impl Kubelet {
             let (Ok(files), Some(ready)) = (self.volume_files(&worker, volume), &worker.volumes.ready) else {
                 continue;
             };
-            if ready.get(&volume.name).is_none_or(|before| **before == files) {
+            if ready.get(&*volume.name).is_none_or(|before| *before == files) {
                 continue;
             }
-            let files = Arc::new(files);
             let host_path = Arc::from(format!("{uid}/{}", volume.name));
             self.cri.send(ctx, CriRequest::WriteVolume { host_path, files: files.clone() }, CriCall::Forget);
             if let Some(ready) = self.worker_mut(uid).and_then(|worker| worker.volumes.ready.as_mut()) {
-                ready.insert(volume.name.clone(), files);
+                ready.insert(shared(&volume.name), files);
             }
         }
     }
@@ -225,8 +223,8 @@ impl Kubelet {
     ///
     /// # Errors
     /// What `SetUp` says: `configmap "x" not found`.
-    fn volume_files(&self, worker: &Worker, volume: &Volume) -> Result<BTreeMap<String, String>, String> {
-        let mut files = BTreeMap::new();
+    fn volume_files(&self, worker: &Worker, volume: &Volume) -> Result<Files, String> {
+        let mut files = Files::new();
         if let Some(source) = &volume.config_map {
             let content = self.keyed(worker, Kind::ConfigMap, &source.name, source.optional)?;
             put(&mut files, content, source.items.as_deref(), source.optional)?;
@@ -251,7 +249,7 @@ impl Kubelet {
                 }
                 if let Some(source) = &source.service_account_token {
                     let token = worker.volumes.tokens.get(&(volume.name.clone(), source.path.clone()));
-                    files.insert(source.path.clone(), token.cloned().unwrap_or_default());
+                    files.insert(shared(&source.path), token.cloned().unwrap_or_default());
                 }
             }
         }
@@ -281,7 +279,7 @@ impl Kubelet {
         &self,
         worker: &Worker,
         items: Option<&[DownwardAPIVolumeFile]>,
-        files: &mut BTreeMap<String, String>,
+        files: &mut Files,
     ) -> Result<(), String> {
         for item in items.into_iter().flatten() {
             let content = match (&item.field_ref, &item.resource_field_ref) {
@@ -292,7 +290,7 @@ impl Kubelet {
                 }
                 (None, None) => String::new(),
             };
-            files.insert(item.path.clone(), content);
+            files.insert(shared(&item.path), shared(&content));
         }
         Ok(())
     }
@@ -301,12 +299,12 @@ impl Kubelet {
     pub(super) fn mounts(&self, worker: &Worker, name: &str, envs: &[(String, String)]) -> Vec<Mount> {
         let spec = pod::spec(&worker.pod);
         let Some((_, container)) = pod::container(spec, name) else { return Vec::new() };
-        let none = BTreeMap::new();
+        let none = OrdMap::new();
         let ready = worker.volumes.ready.as_ref().unwrap_or(&none);
         let mut mounts = Vec::new();
         for mount in container.volume_mounts.iter().flatten() {
             let Some(volume) = spec.volumes.iter().flatten().find(|volume| volume.name == mount.name) else { continue };
-            let files = ready.get(&mount.name).cloned().unwrap_or_default();
+            let files = ready.get(&*mount.name).cloned().unwrap_or_default();
             let sub_path = match &mount.sub_path_expr {
                 Some(expression) => super::env::expand(expression, envs),
                 None => mount.sub_path.clone().unwrap_or_default(),
@@ -341,7 +339,7 @@ impl Kubelet {
                 host_path,
                 read_only: claim.is_some_and(|claim| claim.read_only == Some(true)),
                 // The device's own file, of which nothing is written here.
-                files: Arc::new(BTreeMap::from([(String::new(), String::new())])),
+                files: Files::unit(Arc::from(""), Arc::from("")),
             }));
         }
         mounts
@@ -352,27 +350,27 @@ impl Kubelet {
 fn below(files: &Files, sub: &str) -> Files {
     let prefix = format!("{sub}/");
     let inside = files.iter().filter_map(|(path, content)| {
-        let rest = if path == sub { "" } else { path.strip_prefix(&prefix)? };
-        Some((rest.to_owned(), content.clone()))
+        let rest = if **path == *sub { "" } else { path.strip_prefix(&prefix)? };
+        Some((shared(rest), content.clone()))
     });
-    Arc::new(inside.gather())
+    inside.collect()
 }
 
 /// Puts keys in place: all under their names, or those chosen under the paths given.
 fn put(
-    files: &mut BTreeMap<String, String>,
+    files: &mut Files,
     content: Vec<(String, String)>,
     items: Option<&[KeyToPath]>,
     optional: Option<bool>,
 ) -> Result<(), String> {
     let Some(items) = items.filter(|items| !items.is_empty()) else {
-        files.extend(content);
+        content.iter().for_each(|(name, value)| drop(files.insert(shared(name), shared(value))));
         return Ok(());
     };
     for item in items {
         match content.iter().find(|(name, _)| *name == item.key) {
             Some((_, value)) => {
-                files.insert(item.path.clone(), value.clone());
+                files.insert(shared(&item.path), shared(value));
             }
             None if optional == Some(true) => {}
             None => return Err(format!("references non-existent config key: {}", item.key)),

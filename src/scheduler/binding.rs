@@ -174,7 +174,7 @@ impl Scheduler {
             let event = ClusterEvent {
                 resource: EventResource::AssignedPod,
                 action: action::DELETE,
-                old: Some(cycle.queued.pod.object.clone()),
+                old: Some(cycle.queued.pod.object().clone()),
                 new: None,
                 priority_max: None,
             };
@@ -196,7 +196,7 @@ impl Scheduler {
         result: &PostFilterResult,
     ) {
         let key = queued.pod.key.clone();
-        let current = self.pods.store().get(&key).cloned();
+        let current = self.pods.store().get(&key);
         let current = current.filter(|object| object.uid() == &*queued.pod.uid);
         // A pod that is gone, or was bound after all, has nothing to try again.
         match &current {
@@ -222,7 +222,7 @@ impl Scheduler {
 
     /// `PreemptPod`: a condition that says why, the deletion, and an event.
     fn preempt(&mut self, ctx: &mut Ctx<'_, Message>, pod: &PodInfo, victim: &PodInfo, node: &str) {
-        if victim.pod().metadata.deletion_timestamp.is_some() {
+        if victim.leaving {
             return;
         }
         let scheduler = pod.scheduler_name();
@@ -257,7 +257,7 @@ fn condition_patch(
     nominated: Option<&str>,
     unix_micros: i64,
 ) -> Option<Request> {
-    let object: &Pod = Pod::of(&pod.object)?;
+    let object: &Pod = Pod::of(pod.object())?;
     let conditions = object.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let old = conditions.iter().find(|condition| condition.type_ == "PodScheduled");
     let unchanged = old.is_some_and(|old| {

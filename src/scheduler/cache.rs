@@ -45,10 +45,12 @@ struct PodState {
 type LabelKey = (Arc<str>, Arc<Labels>, bool);
 
 /// A namespace and labels that pods have, by a number, so that a selector is asked once for all of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct LabelSet {
     id: u32,
     pods: u32,
+    /// The labels of its key.
+    labels: Arc<Labels>,
 }
 
 /// Nodes and their pods. Cloning copies pointers to what is in it, sixty-four entries to each.
@@ -97,8 +99,7 @@ pub fn zone_key(node: &NodeInfo) -> String {
 }
 
 fn label_key(pod: &PodInfo) -> LabelKey {
-    let leaving = pod.pod().metadata.deletion_timestamp.is_some();
-    (pod.key.namespace.clone(), Arc::new(pod.labels().clone()), leaving)
+    (pod.key.namespace.clone(), pod.labels.clone(), pod.leaving)
 }
 
 impl Cache {
@@ -229,13 +230,14 @@ impl Cache {
         };
     }
 
-    /// The number of a pod's namespace and labels.
-    fn enter_labels(&mut self, pod: &PodInfo) -> u32 {
-        let fresh = LabelSet { id: self.last_label_set + 1, pods: 0 };
-        let set = self.label_sets.entry(label_key(pod)).or_insert(fresh);
+    /// The number of a pod's namespace and labels, and the labels as all pods with them share them.
+    fn enter_labels(&mut self, pod: &PodInfo) -> (u32, Arc<Labels>) {
+        let key = label_key(pod);
+        let fresh = LabelSet { id: self.last_label_set + 1, pods: 0, labels: key.1.clone() };
+        let set = self.label_sets.entry(key).or_insert(fresh);
         set.pods += 1;
         self.last_label_set = self.last_label_set.max(set.id);
-        set.id
+        (set.id, set.labels.clone())
     }
 
     fn leave_labels(&mut self, pod: &PodInfo) {
@@ -305,7 +307,8 @@ impl Cache {
     /// Counts a pod that was seen on `node`, or assumed to be there.
     fn put(&mut self, info: &Arc<PodInfo>, node: &Arc<str>, assumed: bool) {
         self.take(&info.key);
-        let labels = self.enter_labels(info);
+        let (labels, shared) = self.enter_labels(info);
+        let info = &Arc::new(info.placed(shared));
         let group = self.topologies.enter_group(info);
         info.topology_keys().for_each(|key| self.keep_topology(key));
         let held = self.node_mut(node);

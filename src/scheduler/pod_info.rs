@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 
 use crate::api::{Object, ObjectKey};
 
@@ -41,7 +42,20 @@ impl HostPort {
 pub struct PodInfo {
     pub key: ObjectKey,
     pub uid: Arc<str>,
-    pub object: Arc<Object>,
+    pub resource_version: u64,
+    /// `None` once it is placed: of pods on nodes there are many, and what is asked of them is below.
+    object: Option<Arc<Object>>,
+    pub labels: Arc<Labels>,
+    /// The node it is bound to; empty before.
+    node: Arc<str>,
+    /// It is being deleted.
+    pub leaving: bool,
+    /// It is being deleted to make room for another.
+    pub preempted: bool,
+    /// When it started; the end of time if it has not.
+    pub started: Timestamp,
+    /// Its volumes that are disks which only one pod may use.
+    pub disks: Vec<Volume>,
     pub priority: i32,
     pub requests: Resource,
     /// CPU it is taken to use when nodes are scored: millicores.
@@ -63,19 +77,25 @@ pub struct PodInfo {
     pub parse_error: Option<String>,
 }
 
-/// The labels of a pod without any.
-static NO_LABELS: Labels = Labels::new();
-
 impl PodInfo {
     /// Computes it. Panics on anything but a pod: pods come from the pod informer.
     pub fn new(object: &Arc<Object>) -> Self {
         let pod: &Pod = object.expect();
         let requests = pod_requests(pod);
         let (non_zero_cpu, non_zero_memory) = non_zero_requests(pod, &requests);
+        let start = pod.status.as_ref().and_then(|status| status.start_time.as_ref());
+        let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
         let mut info = PodInfo {
             key: object.key(),
             uid: Arc::from(object.uid()),
-            object: object.clone(),
+            resource_version: object.resource_version(),
+            object: Some(object.clone()),
+            labels: Arc::new(pod.metadata.labels.clone().unwrap_or_default()),
+            node: Arc::from(node_name(pod)),
+            leaving: pod.metadata.deletion_timestamp.is_some(),
+            preempted: terminating_by_preemption(pod),
+            started: start.map_or(Timestamp::MAX, |start| start.0),
+            disks: volumes.filter(|volume| is_restricted(volume)).cloned().collect(),
             priority: pod.spec.as_ref().and_then(|spec| spec.priority).unwrap_or(0),
             requests: Resource::of(&requests),
             non_zero_cpu,
@@ -89,13 +109,16 @@ impl PodInfo {
             claims: claims_of(&object.key().namespace, pod),
             parse_error: None,
         };
-        info.parse_error = info.read_affinity().err();
+        info.parse_error = info.read_affinity(pod).err();
         info
     }
 
-    fn read_affinity(&mut self) -> Result<(), String> {
-        let object = self.object.clone();
-        let pod: &Pod = object.expect();
+    /// What is kept of it while it is on a node: not its object. `labels` are its own, shared with others.
+    pub fn placed(&self, labels: Arc<Labels>) -> PodInfo {
+        PodInfo { object: None, labels, images: Vec::new(), ..self.clone() }
+    }
+
+    fn read_affinity(&mut self, pod: &Pod) -> Result<(), String> {
         let Some(affinity) = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref()) else { return Ok(()) };
         let namespace = &*self.key.namespace;
         if let Some(near) = &affinity.pod_affinity {
@@ -138,12 +161,17 @@ impl PodInfo {
 
     /// Its labels.
     pub fn labels(&self) -> &Labels {
-        self.pod().metadata.labels.as_ref().unwrap_or(&NO_LABELS)
+        &self.labels
     }
 
-    /// The pod.
+    /// Its object, of one that is to be scheduled.
+    pub fn object(&self) -> &Arc<Object> {
+        self.object.as_ref().expect("a pod that is placed is known by its digest alone")
+    }
+
+    /// The pod, of one that is to be scheduled.
     pub fn pod(&self) -> &Pod {
-        self.object.expect()
+        self.object().expect()
     }
 
     /// Its spec, if it has one.
@@ -158,7 +186,7 @@ impl PodInfo {
 
     /// The node it is bound to; empty before.
     pub fn node_name(&self) -> &str {
-        node_name(self.pod())
+        &self.node
     }
 
     /// The node a preemption chose for it; empty for none.
@@ -166,6 +194,22 @@ impl PodInfo {
         let status = self.pod().status.as_ref();
         status.and_then(|status| status.nominated_node_name.as_deref()).unwrap_or_default()
     }
+}
+
+/// Whether a pod is being deleted since another needs its room.
+fn terminating_by_preemption(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let target = conditions.iter().find(|condition| condition.type_ == "DisruptionTarget");
+    pod.metadata.deletion_timestamp.is_some()
+        && target.is_some_and(|it| it.status == "True" && it.reason.as_deref() == Some("PreemptionByScheduler"))
+}
+
+/// `isRestricted` of plugins/volumerestrictions.
+fn is_restricted(volume: &Volume) -> bool {
+    volume.gce_persistent_disk.is_some()
+        || volume.aws_elastic_block_store.is_some()
+        || volume.rbd.is_some()
+        || volume.iscsi.is_some()
 }
 
 /// The node a pod is bound to; empty before.

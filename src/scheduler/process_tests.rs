@@ -39,7 +39,7 @@ impl FakeApiServer {
 
     fn publish(&self, ctx: &mut Ctx<'_, Message>, kind: Kind, type_: WatchType, object: &Arc<Object>) {
         for (watcher, call, _) in self.watches.iter().filter(|(_, _, watched)| *watched == kind) {
-            let event = WatchEvent { type_, body: Body::Object(object.clone()) };
+            let event = WatchEvent::new(type_, Body::Object(object.clone()));
             ctx.send(*watcher, Message::Watch { call: *call, event });
         }
     }
@@ -47,12 +47,12 @@ impl FakeApiServer {
     fn watch(&mut self, ctx: &mut Ctx<'_, Message>, from: ProcessId, call: CallId, kind: Kind) {
         ctx.send(from, Message::Response { call, response: Arc::new(Response::ok(Body::Empty)) });
         for object in self.objects.iter().filter(|((held, _), _)| *held == kind).map(|(_, object)| object) {
-            let event = WatchEvent { type_: WatchType::Added, body: Body::Object(object.clone()) };
+            let event = WatchEvent::new(WatchType::Added, Body::Object(object.clone()));
             ctx.send(from, Message::Watch { call, event });
         }
         let bookmark = json!({ "metadata": { "resourceVersion": self.revision.to_string() } });
         let bookmark = Object::from_value(kind, &bookmark, &mut |_| {}).expect("a bookmark is an object");
-        let event = WatchEvent { type_: WatchType::Bookmark, body: Body::Object(Arc::new(bookmark)) };
+        let event = WatchEvent::new(WatchType::Bookmark, Body::Object(Arc::new(bookmark)));
         ctx.send(from, Message::Watch { call, event });
         self.watches.push((from, call, kind));
     }

@@ -58,7 +58,7 @@ fn reference(pod: &PodInfo) -> ObjectReference {
         name: Some(pod.key.name.to_string()),
         namespace: Some(pod.key.namespace.to_string()),
         uid: Some(pod.uid.to_string()),
-        resource_version: Some(pod.object.resource_version()).filter(|rv| *rv > 0).map(|rv| rv.to_string()),
+        resource_version: Some(pod.resource_version).filter(|rv| *rv > 0).map(|rv| rv.to_string()),
         field_path: None,
     }
 }

@@ -12,6 +12,7 @@ mod order;
 pub mod persistent;
 mod process;
 mod random;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -24,5 +25,6 @@ pub use network::{Fault, Faults, LinkProfile, Pair};
 pub use order::{Gather, Order};
 pub use process::{Ctx, Disconnect, Envelope, EventId, Payload, Process, ProcessId, TimerId};
 pub use random::Random;
+pub use shared::shared;
 pub use time::SimTime;
 pub use trace::{Record, Span, Trace};

@@ -57,7 +57,7 @@ impl Bench {
     }
 
     fn set(&self) -> StatefulSet {
-        self.observed.stores.get::<StatefulSet>(&self.key).expect("the set is there").clone()
+        (*self.observed.stores.get::<StatefulSet>(&self.key).expect("the set is there")).clone()
     }
 
     fn change(&mut self, change: impl Fn(&mut StatefulSet)) {
@@ -83,7 +83,7 @@ impl Bench {
     }
 
     fn pod(&self, name: &str) -> Option<Pod> {
-        self.observed.stores.get::<Pod>(&ObjectKey::new("default", name)).cloned()
+        self.observed.stores.get::<Pod>(&ObjectKey::new("default", name)).map(|pod| (*pod).clone())
     }
 
     fn put(&mut self, mut object: Object) -> Arc<Object> {

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kubarium::api::etcd::{EtcdEvent, KeyValue};
 use kubarium::api::quantity::Quantity;
 use kubarium::api::resources::pod_requests;
-use kubarium::api::stored::{Frame, Stored};
+use kubarium::api::stored::Stored;
 use kubarium::api::{Kind, Object};
 use kubarium::cluster::World;
 use kubarium::cri::Runtime;
@@ -47,8 +47,6 @@ pub struct Invariants {
     /// A write may arrive after its sender was succeeded: Jobs are not counted any more.
     pub late_writes: bool,
     now_secs: u64,
-    /// What stored objects are packed against.
-    frame: Frame,
 }
 
 /// How long a controller's picture of the cluster may be old: a connection that is cut ends after 45 s.
@@ -115,7 +113,7 @@ impl Invariants {
     fn stored(&mut self, kv: &KeyValue) {
         let object = kv.value.object();
         let packed = Stored::new(&object, kv.mod_revision);
-        packed.pack(&mut self.frame);
+        packed.pack();
         assert_eq!(packed.object(), object, "{} is not what it was when it is unpacked", kv.key);
         match &*object {
             Object::Pod(pod) => {

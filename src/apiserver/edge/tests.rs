@@ -72,7 +72,7 @@ fn responses_are_written() {
 
 #[test]
 fn watch_events_are_lines() {
-    let line = watch_frame(&WatchEvent { type_: WatchType::Added, body: Body::Object(object()) });
+    let line = watch_frame(&WatchEvent::new(WatchType::Added, Body::Object(object())));
     assert!(line.ends_with(b"\n"));
     let value: Value = serde_json::from_slice(&line).expect("a line of JSON");
     assert_eq!((&value["type"], &value["object"]["metadata"]["name"]), (&json!("ADDED"), &json!("a")));

@@ -58,8 +58,8 @@ fn cron_job_changed(change: &Change, observed: &Observed) -> Vec<Enqueue> {
 /// The Jobs that name the CronJob as their controller.
 fn jobs_of(turn: &Turn, own: &Object) -> Vec<Arc<Object>> {
     let jobs = turn.observed.stores.of(Kind::Job).in_namespace(own.namespace());
-    let named = |job: &&Arc<Object>| controller_of(job.meta()).is_some_and(|owner| owner.name == own.name());
-    jobs.filter(named).cloned().collect()
+    let named = |job: &Arc<Object>| controller_of(job.meta()).is_some_and(|owner| owner.name == own.name());
+    jobs.filter(named).collect()
 }
 
 fn active(own: &Object) -> &[ObjectReference] {
@@ -159,7 +159,7 @@ fn write(turn: &Turn, own: &Arc<Object>, decision: Decision) -> Plan {
         // It was made before, and this was not noted.
         let taken = answer.failed_with(Reason::AlreadyExists);
         let noted = there.filter(|job| taken && is_controlled_by(job.meta(), own) && !knows(own, job));
-        if let Some(job) = answer.object().or(noted) {
+        if let Some(job) = answer.object().or(noted.as_ref()) {
             status.active.get_or_insert_default().push(sync::reference(job));
             status.last_schedule_time = Some(sync::scheduled(*due));
             changed = true;
@@ -204,7 +204,7 @@ impl Controller for CronJobController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(own) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(own) = &turn.object() else { return Plan::nothing("it is gone") };
         match turn.phase {
             "" => {
                 let reads = to_read(own, &jobs_of(turn, own));

@@ -62,7 +62,7 @@ impl Controller for Attacher {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(object) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(object) = &turn.object() else { return Plan::nothing("it is gone") };
         let own: &VolumeAttachment = object.expect();
         if own.metadata.deletion_timestamp.is_some() {
             // ControllerUnpublishVolume: from now on the disk knows the node no more.

@@ -10,6 +10,7 @@ use k8s_openapi::api::storage::v1::{StorageClass, VolumeAttachment};
 
 use crate::api::disk::DRIVER;
 use crate::api::printers::persistentvolumeclaim::storage_class;
+use crate::api::stored::Shared;
 use crate::api::volumes::{
     PROVISIONED_BY, PROVISIONER, SELECTED_NODE, annotate, annotated, annotation, reference, requested, volume_name,
     volume_phase,
@@ -77,7 +78,7 @@ fn provision(claim: &Object, observed: &Observed) -> Plan {
     let Some(class) = class.filter(|class| wants_volume(own, Some(class))) else {
         return Plan::nothing("it asks for nothing");
     };
-    let made = volume(claim, class);
+    let made = volume(claim, &class);
     let name = made.metadata.name.clone().unwrap_or_default();
     if observed.stores.get::<PersistentVolume>(&ObjectKey::new("", &name)).is_some() {
         return Plan::nothing("its volume is there");
@@ -100,7 +101,7 @@ fn delete(object: &Object, observed: &Observed) -> Plan {
         return Plan::nothing("it stays");
     }
     let attachments = observed.stores.of(Kind::VolumeAttachment).iter();
-    let attached = attachments.filter_map(|(_, object)| object.get::<VolumeAttachment>());
+    let attached = attachments.filter_map(|(_, object)| Shared::<VolumeAttachment>::of(object));
     let mut of_it = attached.filter(|own| own.spec.source.persistent_volume_name.as_deref() == Some(object.name()));
     if let Some(attachment) = of_it.next() {
         let (name, node) = (object.name(), &attachment.spec.node_name);
@@ -143,20 +144,20 @@ impl Controller for Provisioner {
             Kind::PersistentVolumeClaim | Kind::PersistentVolume => change.new.iter().map(|new| wish(new)).collect(),
             // A class that came late, or an attachment that kept a volume.
             Kind::StorageClass => {
-                observed.stores.of(Kind::PersistentVolumeClaim).iter().map(|(_, claim)| wish(claim)).collect()
+                observed.stores.of(Kind::PersistentVolumeClaim).iter().map(|(_, claim)| wish(&claim)).collect()
             }
             _ => {
                 let Some(own) = change.old.as_ref().filter(|_| change.new.is_none()) else { return Vec::new() };
                 let own: &VolumeAttachment = own.expect();
                 let name = own.spec.source.persistent_volume_name.as_deref().unwrap_or_default();
                 let volume = observed.stores.of(Kind::PersistentVolume).get(&ObjectKey::new("", name));
-                volume.map(|volume| wish(volume)).into_iter().collect()
+                volume.map(|volume| wish(&volume)).into_iter().collect()
             }
         }
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(object) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(object) = &turn.object() else { return Plan::nothing("it is gone") };
         match object.kind() {
             Kind::PersistentVolumeClaim => provision(object, &turn.observed),
             _ => delete(object, &turn.observed),

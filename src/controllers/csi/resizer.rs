@@ -6,6 +6,7 @@
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimCondition};
 
 use crate::api::disk::DRIVER;
+use crate::api::stored::Shared;
 use crate::api::volumes::{capacity, requested, volume_name};
 use crate::api::{Kind, Object, ObjectKey, Request, Typed, time};
 use crate::client::Change;
@@ -82,15 +83,15 @@ impl Controller for Resizer {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(object) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(object) = &turn.object() else { return Plan::nothing("it is gone") };
         let claim: &PersistentVolumeClaim = object.expect();
         let volume = turn.observed.stores.get::<PersistentVolume>(&ObjectKey::new("", volume_name(claim)));
-        let ours = |volume: &&PersistentVolume| {
+        let ours = |volume: &Shared<PersistentVolume>| {
             let csi = volume.spec.as_ref().and_then(|spec| spec.csi.as_ref());
             csi.is_some_and(|csi| csi.driver == DRIVER)
         };
         match volume.filter(ours) {
-            Some(volume) if wants_more(claim) => resize(object, claim, volume, turn.observed.unix_micros),
+            Some(volume) if wants_more(claim) => resize(object, claim, &volume, turn.observed.unix_micros),
             _ => Plan::nothing("it has what it asks for"),
         }
     }

@@ -79,7 +79,7 @@ impl Storage {
         let spec = object.get::<PersistentVolume>().and_then(|volume| volume.spec.as_ref());
         let goes = spec.and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref()) == Some("Delete");
         if let Some(handle) = handle(object).filter(|_| goes) {
-            self.disks.remove(handle);
+            self.disks.remove(&handle);
         }
     }
 
@@ -97,16 +97,16 @@ impl Storage {
 
     /// How many disks there are, and how many of them nodes use. Asked for every picture: nothing is gathered for it.
     pub fn counts(&self, volumes: Option<&Store>) -> (usize, usize) {
-        let own = volumes.into_iter().flat_map(Store::iter).filter_map(|(_, object)| handle(object));
-        let unopened = own.filter(|handle| !self.disks.contains_key(*handle)).count();
+        let own = volumes.into_iter().flat_map(Store::iter).filter_map(|(_, object)| handle(&object));
+        let unopened = own.filter(|handle| !self.disks.contains_key(&**handle)).count();
         (self.disks.len() + unopened, self.disks.values().filter(|disk| !disk.users.is_empty()).count())
     }
 
     /// The disks by handle: those of the driver's volumes, though no node may have opened them yet, and every other
     /// that a node has.
     pub fn disks(&self, volumes: Option<&Store>) -> Vec<DiskReport> {
-        let own = volumes.into_iter().flat_map(Store::iter).filter_map(|(_, object)| handle(object));
-        let mut handles: OrdSet<Arc<str>> = own.map(Arc::from).collect();
+        let own = volumes.into_iter().flat_map(Store::iter).filter_map(|(_, object)| handle(&object));
+        let mut handles: OrdSet<Arc<str>> = own.collect();
         handles.extend(self.disks.keys().cloned());
         let report = |handle: &Arc<str>| {
             let disk = self.disks.get(handle).cloned().unwrap_or_default();
@@ -118,9 +118,9 @@ impl Storage {
 }
 
 /// The disk behind a volume of the driver.
-fn handle(object: &Object) -> Option<&str> {
+fn handle(object: &Object) -> Option<Arc<str>> {
     let csi = object.get::<PersistentVolume>()?.spec.as_ref()?.csi.as_ref()?;
-    (csi.driver == DRIVER).then_some(csi.volume_handle.as_str())
+    (csi.driver == DRIVER).then(|| Arc::from(csi.volume_handle.as_str()))
 }
 
 /// Whether the disk may be used by the node: the driver's own only where they are attached.
@@ -132,8 +132,9 @@ pub fn is_attached(volumes: Option<&Store>, attachments: Option<&Store>, disk: &
     let volume = volumes.and_then(|store| store.iter().map(|(_, object)| object).find(|object| of_disk(object)));
     // Shares on the network belong to no driver.
     let Some(volume) = volume else { return disk.contains("://") };
-    let mut all = attachments.into_iter().flat_map(Store::iter).filter_map(|(_, own)| own.get::<VolumeAttachment>());
+    let mut all = attachments.into_iter().flat_map(Store::iter).map(|(_, own)| own);
     all.any(|own| {
+        let own: &VolumeAttachment = own.expect();
         own.spec.node_name == node
             && own.spec.source.persistent_volume_name.as_deref() == Some(volume.name())
             && own.status.as_ref().is_some_and(|status| status.attached)

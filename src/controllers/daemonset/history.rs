@@ -50,7 +50,7 @@ fn snapshot(
         let hash = hash::compute(template, *collisions);
         let name = format!("{}-{hash}", set.name());
         let taken = stores.of(Kind::ControllerRevision).get(&ObjectKey::new(set.namespace(), &name));
-        if taken.is_some_and(|other| history::data(other) != Some(&data)) {
+        if taken.is_some_and(|other| history::data(&other) != Some(&data)) {
             *collisions = Some(collisions.unwrap_or(0) + 1);
             continue;
         }

@@ -9,6 +9,7 @@ use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Node, Pod};
 
 use crate::api::kinds::daemonset::template_generation;
+use crate::api::stored::Shared;
 use crate::api::{Kind, Object, ObjectKey, Reason, Request, Typed};
 use crate::controllers::controller::Stores;
 use crate::controllers::history::HASH_LABEL;
@@ -51,8 +52,8 @@ impl View<'_> {
     }
 
     /// The nodes, by name.
-    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.stores.of(Kind::Node).iter().filter_map(|(_, node)| node.get::<Node>())
+    pub fn nodes(&self) -> impl Iterator<Item = Shared<Node>> {
+        self.stores.of(Kind::Node).iter().filter_map(|(_, node)| Shared::of(node))
     }
 
     /// `spec.minReadySeconds`.
@@ -76,10 +77,10 @@ impl View<'_> {
         let mut changes = Changes::default();
         for node in self.nodes() {
             let name = node.metadata.name.as_deref().unwrap_or_default();
-            self.on_node(node, pods.get(name).map(Vec::as_slice), backoff, &mut changes);
+            self.on_node(&node, pods.get(name).map(Vec::as_slice), backoff, &mut changes);
         }
         // Pods that were bound for a node which is gone before they were placed.
-        let known = |name: &str| self.stores.of(Kind::Node).get(&ObjectKey::new("", name)).is_some();
+        let known = |name: &str| self.stores.of(Kind::Node).contains(&ObjectKey::new("", name));
         for (node, pods) in &pods {
             if !known(node) {
                 let unplaced = pods.iter().filter(|pod| pods::node_name(pod.expect()).is_empty());

@@ -76,7 +76,7 @@ fn node_changed(change: &Change, observed: &Observed) -> Vec<Enqueue> {
         None => nodes::fit(set, new).should_run,
     };
     let sets = observed.stores.of(Kind::DaemonSet).iter().map(|(_, set)| set);
-    sets.filter(|set| concerned(set.expect())).map(|set| OWNERS.work(set)).collect()
+    sets.filter(|set| concerned(set.expect())).map(|set| OWNERS.work(&set)).collect()
 }
 
 impl DaemonSetController {
@@ -89,7 +89,7 @@ impl DaemonSetController {
             (None, Some(pod)) => {
                 let Some(set) = OWNERS.of(pod, observed) else { return Vec::new() };
                 self.expectations.creation_observed(&set.key());
-                vec![OWNERS.work(set)]
+                vec![OWNERS.work(&set)]
             }
             (Some(old), Some(new)) => OWNERS.updated(old, new, observed),
             (None, None) => Vec::new(),
@@ -99,7 +99,7 @@ impl DaemonSetController {
     fn pod_deleted(&mut self, pod: &Object, observed: &Observed) -> Vec<Enqueue> {
         let Some(set) = OWNERS.of(pod, observed) else { return Vec::new() };
         self.expectations.deletion_observed(&set.key(), &pod.key());
-        vec![OWNERS.work(set)]
+        vec![OWNERS.work(&set)]
     }
 
     /// The steps that adopt pods the set picks and release those whose labels it no longer picks.
@@ -139,8 +139,8 @@ impl DaemonSetController {
 
 /// The pods of the set: what it has and picks, and what it adopted in this sync.
 fn pods_of(turn: &Turn, set: &Object) -> Vec<Arc<Object>> {
-    let owned = turn.observed.stores.of(Kind::Pod).owned_by(set.uid()).chain(adopted(turn, set, Kind::Pod));
-    owned.filter(|pod| picks(set, pod)).cloned().collect()
+    let owned = turn.observed.stores.of(Kind::Pod).owned_by(set.uid()).chain(adopted(turn, set, Kind::Pod).cloned());
+    owned.filter(|pod| picks(set, pod)).collect()
 }
 
 /// The first failure among the writes of this sync.
@@ -216,7 +216,7 @@ impl Controller for DaemonSetController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(set) = turn.object() else {
+        let Some(set) = &turn.object() else {
             self.expectations.forget(&turn.key.key);
             return Plan::nothing("it is gone");
         };

@@ -20,7 +20,7 @@ pub fn calculate(view: &View<'_>, collisions: Option<i32>, observe: bool) -> Dae
     let (mut updated, mut available) = (0, 0);
     for node in view.nodes() {
         let scheduled = pods.get(node.metadata.name.as_deref().unwrap_or_default());
-        if !nodes::fit(view.typed(), node).should_run {
+        if !nodes::fit(view.typed(), &node).should_run {
             status.number_misscheduled += i32::from(scheduled.is_some());
             continue;
         }

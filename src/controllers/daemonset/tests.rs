@@ -80,16 +80,16 @@ impl Bench {
                     (Method::Get, _) => {
                         said.push("reads itself".to_owned());
                         let key = ObjectKey::new("default", "agent");
-                        Body::Object(self.observed.stores.of(Kind::DaemonSet).get(&key).expect("the set").clone())
+                        Body::Object(self.observed.stores.of(Kind::DaemonSet).get(&key).expect("the set"))
                     }
                     (Method::Patch, Body::Json(patch)) => {
                         let adopts = patch.pointer("/metadata/ownerReferences/0/controller").is_some();
                         said.push(format!("{} {name}", if adopts { "adopts" } else { "releases" }));
                         // The watch is late: the store still has the pod as it was.
                         let key = ObjectKey::new("default", name);
-                        let mut pod = (**self.observed.stores.of(Kind::Pod).get(&key).expect("the pod")).clone();
+                        let mut pod = (*self.observed.stores.of(Kind::Pod).get(&key).expect("the pod")).clone();
                         let set = self.observed.stores.of(Kind::DaemonSet).iter().next().expect("the set").1;
-                        let reference = crate::controllers::owners::controller_ref(set);
+                        let reference = crate::controllers::owners::controller_ref(&set);
                         pod.meta_mut().owner_references = adopts.then(|| vec![reference]);
                         Body::Object(Arc::new(pod))
                     }
@@ -128,7 +128,7 @@ impl Bench {
 
     fn change(&mut self, change: impl Fn(&mut DaemonSet)) {
         let key = ObjectKey::new("default", "agent");
-        let mut set = self.observed.stores.get::<DaemonSet>(&key).expect("the set").clone();
+        let mut set = (*self.observed.stores.get::<DaemonSet>(&key).expect("the set")).clone();
         change(&mut set);
         self.put(set.into_object());
     }

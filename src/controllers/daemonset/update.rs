@@ -111,7 +111,7 @@ impl View<'_> {
             match new {
                 None => {
                     let node = self.stores.of(Kind::Node).get(&ObjectKey::new("", name));
-                    let runs = |node: &Arc<Object>| nodes::fit(self.typed(), node.expect::<Node>()).should_run;
+                    let runs = |node: Arc<Object>| nodes::fit(self.typed(), node.expect::<Node>()).should_run;
                     if !node.is_some_and(runs) {
                         changes.delete.push(old_name);
                     } else if self.is_available(old) {

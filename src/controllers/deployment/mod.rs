@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::Pod;
 
 use crate::api::{Kind, Object, ObjectKey, Request, Typed};
 use crate::client::Change;
@@ -162,13 +161,14 @@ fn claim(deployment: &Object, stores: &Stores) -> (Vec<Arc<Object>>, Vec<Step>) 
     for set in stores.of(Kind::ReplicaSet).in_namespace(deployment.namespace()) {
         let meta = set.meta();
         let picked = selector::matches(&spec.selector, meta.labels.as_ref());
-        match controller_of(meta) {
-            Some(owner) if owner.uid != deployment.uid() => {}
-            Some(_) if picked => claimed.push(set.clone()),
+        let leaves = meta.deletion_timestamp.is_some();
+        match controller_of(meta).map(|owner| owner.uid == deployment.uid()) {
+            Some(false) => {}
+            Some(true) if picked => claimed.push(set),
             _ if typed.metadata.deletion_timestamp.is_some() => {}
-            Some(_) => steps.push(Write::new(owners::release(set, &[deployment.uid()])).step()),
-            None if picked && meta.deletion_timestamp.is_none() => {
-                steps.push(Write::new(owners::adopt(deployment, set)).step());
+            Some(true) => steps.push(Write::new(owners::release(&set, &[deployment.uid()])).step()),
+            None if picked && !leaves => {
+                steps.push(Write::new(owners::adopt(deployment, &set)).step());
             }
             None => {}
         }
@@ -214,9 +214,7 @@ pub fn sync_deployment(deployment: &Arc<Object>, observed: &Observed) -> Plan {
 
 /// Whether one of these ReplicaSets has a pod that has not come to its end.
 fn any_pod_runs(uids: &[&str], stores: &Stores) -> bool {
-    uids.iter().any(|uid| {
-        stores.of(Kind::Pod).owned_by(uid).filter_map(|pod| pod.get::<Pod>()).any(|pod| !super::pods::is_terminal(pod))
-    })
+    uids.iter().any(|uid| stores.of(Kind::Pod).owned_by(uid).any(|pod| !super::pods::is_terminal(pod.expect())))
 }
 
 fn key_of(namespace: &str, name: &str) -> Enqueue {
@@ -268,9 +266,9 @@ fn pod_changed(change: &Change, observed: &Observed) -> Vec<Enqueue> {
         return Vec::new();
     };
     let set = observed.stores.of(Kind::ReplicaSet).get(&ObjectKey::new(pod.namespace(), &owner.name));
-    let Some(wish) = set.and_then(|set| resolve(set, observed)) else { return Vec::new() };
+    let Some(wish) = set.and_then(|set| resolve(&set, observed)) else { return Vec::new() };
     let deployment = observed.stores.get::<Deployment>(&wish.key.key);
-    if deployment.is_some_and(|deployment| !is_rolling(deployment)) { vec![wish] } else { Vec::new() }
+    if deployment.is_some_and(|deployment| !is_rolling(&deployment)) { vec![wish] } else { Vec::new() }
 }
 
 impl Controller for DeploymentController {
@@ -300,7 +298,7 @@ impl Controller for DeploymentController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(deployment) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(deployment) = &turn.object() else { return Plan::nothing("it is gone") };
         if turn.phase == CREATE_FAILED {
             let (sets, _) = claim(deployment, &turn.observed.stores);
             let mut sync = Sync::new(deployment.expect(), sets, turn.observed.unix_micros);

@@ -137,7 +137,7 @@ impl Sync {
             match turn.observed.stores.of(Kind::ReplicaSet).get(&key) {
                 // The cache is behind: the next look finds it.
                 None => {}
-                Some(set) if controls(&self.object(), set) && self.has_template_of(set.expect()) => {}
+                Some(set) if controls(&self.object(), &set) && self.has_template_of(set.expect()) => {}
                 Some(_) => {
                     let status = self.deployment.status.get_or_insert_default();
                     status.collision_count = Some(status.collision_count.unwrap_or(0) + 1);

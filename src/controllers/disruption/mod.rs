@@ -42,9 +42,9 @@ const UNWRITTEN: &str = "unwritten";
 pub struct DisruptionController;
 
 /// The budgets that guard a pod, by name.
-fn budgets_of<'a>(observed: &'a Observed, pod: &'a Object) -> Vec<&'a Arc<Object>> {
+fn budgets_of(observed: &Observed, pod: &Object) -> Vec<Arc<Object>> {
     let all = observed.stores.of(Kind::PodDisruptionBudget);
-    let guards = |own: &&Arc<Object>| disruption::guards(own.expect(), pod.meta().labels.as_ref());
+    let guards = |own: &Arc<Object>| disruption::guards(own.expect(), pod.meta().labels.as_ref());
     all.in_namespace(pod.namespace()).filter(guards).collect()
 }
 
@@ -196,7 +196,7 @@ fn sync(turn: &Turn, object: &Object) -> Plan {
     let (stores, now) = (&turn.observed.stores, turn.observed.unix_micros);
     let all = stores.of(Kind::Pod).in_namespace(object.namespace());
     let picked = all.filter(|pod| disruption::guards(budget, pod.meta().labels.as_ref()));
-    let pods: Vec<Arc<Object>> = picked.cloned().collect();
+    let pods: Vec<Arc<Object>> = picked.collect();
     let mut steps = Vec::new();
     let tell = |event: Announce, steps: &mut Vec<Step>| steps.push(Step::Event(event));
     if pods.is_empty() && turn.phase.is_empty() {
@@ -322,7 +322,7 @@ impl Controller for DisruptionController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(object) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(object) = &turn.object() else { return Plan::nothing("it is gone") };
         match (&*turn.key.detail, turn.phase) {
             (SEVERAL, _) => several(turn, object),
             (STALE, _) => sync_stale(turn, object),

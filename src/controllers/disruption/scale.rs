@@ -6,6 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::ReplicationController;
 
+use crate::api::stored::Shared;
 use crate::api::{Body, Kind, Method, Object, ObjectKey, OwnerReference, Reason, Request, Typed, find_kind};
 use crate::controllers::controller::Stores;
 use crate::controllers::owners::controller_of;
@@ -29,8 +30,8 @@ impl Scales {
     }
 }
 
-fn of_uid<'a, T: Typed>(stores: &'a Stores, namespace: &str, owner: &OwnerReference) -> Option<&'a T> {
-    let found: &T = stores.get(&ObjectKey::new(namespace, &owner.name))?;
+fn of_uid<T: Typed>(stores: &Stores, namespace: &str, owner: &OwnerReference) -> Option<Shared<T>> {
+    let found = stores.get::<T>(&ObjectKey::new(namespace, &owner.name))?;
     (found.meta().uid.as_deref() == Some(owner.uid.as_str())).then_some(found)
 }
 
@@ -42,21 +43,21 @@ fn in_apps(owner: &OwnerReference) -> bool {
 fn local(stores: &Stores, namespace: &str, owner: &OwnerReference) -> Option<(String, i32)> {
     match owner.kind.as_str() {
         "ReplicationController" if owner.api_version == "v1" => {
-            let own: &ReplicationController = of_uid(stores, namespace, owner)?;
+            let own = of_uid::<ReplicationController>(stores, namespace, owner)?;
             Some((owner.uid.clone(), own.spec.as_ref()?.replicas.unwrap_or(1)))
         }
         "ReplicaSet" if in_apps(owner) => {
-            let set: &ReplicaSet = of_uid(stores, namespace, owner)?;
+            let set = of_uid::<ReplicaSet>(stores, namespace, owner)?;
             match controller_of(&set.metadata) {
                 Some(above) if above.kind == "Deployment" => {
-                    let own: &Deployment = of_uid(stores, namespace, above).filter(|_| in_apps(above))?;
+                    let own = of_uid::<Deployment>(stores, namespace, above).filter(|_| in_apps(above))?;
                     Some((above.uid.clone(), own.spec.as_ref()?.replicas.unwrap_or(1)))
                 }
                 _ => Some((owner.uid.clone(), set.spec.as_ref()?.replicas.unwrap_or(1))),
             }
         }
         "StatefulSet" if owner.api_version.starts_with("apps/") => {
-            let own: &StatefulSet = of_uid(stores, namespace, owner)?;
+            let own = of_uid::<StatefulSet>(stores, namespace, owner)?;
             Some((owner.uid.clone(), own.spec.as_ref()?.replicas.unwrap_or(1)))
         }
         _ => None,

@@ -70,8 +70,8 @@ impl EndpointController {
         let pods = service_pods::selected(service, selector, stores.of(Kind::Pod));
         let at = self.times.compute(service, &pods);
         let object = stores.of(Kind::Endpoints).get(&turn.key.key);
-        let current = object.map(|object| object.expect::<Endpoints>());
-        if let Some(object) = object
+        let current = object.as_ref().map(|object| object.expect::<Endpoints>());
+        if let Some(object) = &object
             && self.replaced.get(&turn.key.key) == Some(&object.resource_version())
         {
             let error = format!(
@@ -154,7 +154,7 @@ impl Controller for EndpointController {
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
         let key = &turn.key.key;
-        match turn.object() {
+        match &turn.object() {
             Some(service) => self.sync(turn, service),
             None => {
                 self.times.forget(key);

@@ -49,10 +49,10 @@ pub(super) fn is_managed(slice: &Object, managed_by: &str) -> bool {
 /// The slices that `managed_by` keeps for a name, by their own names; those that are going are none.
 pub(super) fn slices_of(turn: &Turn, managed_by: &str) -> Vec<Arc<Object>> {
     let all = turn.observed.stores.of(Kind::EndpointSlice).in_namespace(&turn.key.key.namespace);
-    let fits = |slice: &&Arc<Object>| {
+    let fits = |slice: &Arc<Object>| {
         is_managed(slice, managed_by) && tracker::service_of(slice).is_some_and(|name| name == turn.key.key)
     };
-    all.filter(fits).filter(|slice| slice.meta().deletion_timestamp.is_none()).cloned().collect()
+    all.filter(fits).filter(|slice| slice.meta().deletion_timestamp.is_none()).collect()
 }
 
 /// Which key a change of a slice leads to: none, where the controller itself wrote it.
@@ -155,7 +155,7 @@ impl Controller for EndpointSliceController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(service) = turn.object() else {
+        let Some(service) = &turn.object() else {
             self.times.forget(&turn.key.key);
             self.tracker.forget(&turn.key.key);
             return Plan::nothing("the service is gone");

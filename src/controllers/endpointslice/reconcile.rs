@@ -122,7 +122,7 @@ impl View<'_> {
                 errors.push(format!("skipping Pod {pod} for Service {namespace}/{name}: Node {node_name} Not Found"));
                 continue;
             }
-            let endpoint = endpoint::from_pod(pod, node, service, address_type);
+            let endpoint = endpoint::from_pod(pod, node.as_deref(), service, address_type);
             if !endpoint.addresses.is_empty() {
                 groups[at].wanted.push((endpoint::identity(&endpoint), Some(endpoint)));
                 groups[at].left += 1;

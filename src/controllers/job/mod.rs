@@ -116,7 +116,7 @@ impl JobController {
         let key = work(change.key.clone());
         let held = |job: &Object| -> Vec<Enqueue> {
             let pods = observed.stores.of(Kind::Pod).owned_by(job.uid());
-            pods.filter(|pod| has_finalizer(pod.expect())).map(|pod| orphan(pod)).collect()
+            pods.filter(|pod| has_finalizer(pod.expect())).map(|pod| orphan(&pod)).collect()
         };
         match (&change.old, &change.new) {
             (Some(old), Some(new)) if old.meta().generation == new.meta().generation => {
@@ -208,9 +208,9 @@ impl JobController {
             let (info, kind) = (Kind::Pod.info(), content_type::STRATEGIC_MERGE_PATCH);
             Request::patch(info, pod.namespace(), pod.name(), "", kind, json!({ "metadata": meta }))
         };
-        orphans.for_each(|pod| claims.adopt_by(patch(pod, adopt(pod))));
+        orphans.for_each(|pod| claims.adopt_by(patch(&pod, adopt(&pod))));
         let strangers = store.owned_by(job.uid()).filter(|pod| !picks(job, pod));
-        strangers.for_each(|pod| claims.release_by(patch(pod, release(pod))));
+        strangers.for_each(|pod| claims.release_by(patch(&pod, release(&pod))));
         claims
     }
 
@@ -224,10 +224,10 @@ impl JobController {
     /// The first look: what its pods come to, and what to do about them.
     fn begin(&mut self, turn: &Turn, job: &Object) -> Plan {
         let key = &turn.key.key;
-        let pods = turn.observed.stores.of(Kind::Pod).owned_by(job.uid()).chain(adopted(turn, job, Kind::Pod));
+        let pods = turn.observed.stores.of(Kind::Pod).owned_by(job.uid()).chain(adopted(turn, job, Kind::Pod).cloned());
         let view = View {
             job,
-            pods: pods.filter(|pod| picks(job, pod)).cloned().collect(),
+            pods: pods.filter(|pod| picks(job, pod)).collect(),
             satisfied: self.expectations.satisfied(key, turn.observed.now),
             expected_gone: self.expected_gone.get(key).cloned().unwrap_or_default(),
             record: self.records.get(key).copied().unwrap_or_default(),
@@ -309,10 +309,10 @@ impl JobController {
 
     /// A pod whose Job is gone or has ended loses the finalizer (`syncOrphanPod`).
     fn free(turn: &Turn) -> Plan {
-        let Some(pod) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(pod) = &turn.object() else { return Plan::nothing("it is gone") };
         let reference = controller_of(pod.meta());
         let is_ours = reference.is_none_or(|reference| reference.kind == "Job");
-        let lives = owner(Kind::Job, pod, &turn.observed).is_some_and(|job| !is_finished(job) || is_foreign(job));
+        let lives = owner(Kind::Job, pod, &turn.observed).is_some_and(|job| !is_finished(&job) || is_foreign(&job));
         if !is_ours || lives || !has_finalizer(pod.expect()) {
             return Plan::nothing("its Job takes care of it");
         }
@@ -360,7 +360,7 @@ fn is_claim(request: &Request) -> bool {
 }
 
 /// The pods whose finalizers were to go, and whether they have.
-fn patched(turn: &Turn) -> impl Iterator<Item = (&Arc<Object>, bool)> {
+fn patched(turn: &Turn) -> impl Iterator<Item = (Arc<Object>, bool)> {
     let patches =
         turn.answers.iter().filter(|answer| answer.request.method == Method::Patch && is_pod(&answer.request));
     patches.filter(|answer| !is_claim(&answer.request)).filter_map(|answer| {
@@ -370,7 +370,7 @@ fn patched(turn: &Turn) -> impl Iterator<Item = (&Arc<Object>, bool)> {
 }
 
 /// The pod a request names, as it was seen.
-fn pod_at<'a>(turn: &'a Turn, request: &Request) -> Option<&'a Arc<Object>> {
+fn pod_at(turn: &Turn, request: &Request) -> Option<Arc<Object>> {
     let name = request.path.rsplit('/').next()?;
     turn.observed.stores.of(Kind::Pod).get(&ObjectKey::new(&turn.key.key.namespace, name))
 }
@@ -427,7 +427,7 @@ impl Controller for JobController {
             return JobController::free(turn);
         }
         let key = &turn.key.key;
-        let Some(job) = turn.object() else {
+        let Some(job) = &turn.object() else {
             self.forget(key);
             return Plan::nothing("it is gone");
         };

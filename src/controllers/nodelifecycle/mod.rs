@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::fields::Field;
+use crate::api::stored::Shared;
 use crate::sim::persistent::OrdMap;
 use k8s_openapi::api::core::v1::{Node, NodeCondition, Pod, Taint};
 use serde_json::json;
@@ -86,7 +87,7 @@ fn put_taints(node: &Object, taints: &[Taint]) -> Write {
 }
 
 /// Marks pods of a node not ready (`MarkPodsNotReady`).
-fn mark_not_ready<'a>(pods: impl Iterator<Item = &'a Arc<Object>>) -> Vec<Step> {
+fn mark_not_ready(pods: &[Arc<Object>]) -> Vec<Step> {
     let mut steps = Vec::new();
     for object in pods {
         let mut pod = object.expect::<Pod>().clone();
@@ -103,9 +104,8 @@ fn mark_not_ready<'a>(pods: impl Iterator<Item = &'a Arc<Object>>) -> Vec<Step> 
 }
 
 /// The pods assigned to a node.
-fn pods_of<'a>(observed: &'a Observed, node: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
-    let all = observed.stores.of(Kind::Pod).iter().map(|(_, object)| object);
-    all.filter(move |object| pods::node_name(object.expect()) == node)
+fn pods_of(observed: &Observed, node: &str) -> Vec<Arc<Object>> {
+    observed.stores.of(Kind::Pod).on_node(node).collect()
 }
 
 /// An event about a node that may be gone: upstream refers to nodes by name and uid alone.
@@ -139,7 +139,7 @@ impl NodeLifecycleController {
             }
             let lease = observed.stores.of(Kind::Lease).get(&ObjectKey::new(LEASES, &key.name));
             let mut known = self.health.get(&key.name).cloned();
-            let health = Health::update(known.take(), node, lease.and_then(|lease| lease.get()), observed);
+            let health = Health::update(known.take(), node, lease.as_deref().and_then(Object::get), observed);
             let silent = health.is_silent(node, observed.now);
             self.health.insert(key.name.clone(), health);
             if silent && !health::unknown_already(node) {
@@ -149,7 +149,7 @@ impl NodeLifecycleController {
                 wishes.push(Enqueue::now(part(&key.name, NO_EXECUTE)));
             }
         }
-        self.zones.update(nodes.iter().map(|(_, object)| object.expect::<Node>()));
+        self.zones.update(nodes.iter().filter_map(|(_, object)| Shared::of(object)));
         wishes
     }
 
@@ -166,7 +166,7 @@ impl NodeLifecycleController {
             let message = format!("Node {} status is now: NodeNotReady", object.name());
             steps.push(about(object.name(), object.uid(), "NodeNotReady", message));
         }
-        steps.extend(mark_not_ready(pods_of(&turn.observed, object.name())));
+        steps.extend(mark_not_ready(&pods_of(&turn.observed, object.name())));
         let wish = Enqueue::after(part(object.name(), NO_EXECUTE), EVICTION_PERIOD);
         Plan { enqueue: vec![wish], ..Plan::steps("silent for too long", steps) }
     }
@@ -245,8 +245,10 @@ impl Controller for NodeLifecycleController {
                 if name.is_empty() || change.old.as_ref().is_some_and(|old| node(old) == name) {
                     return Vec::new();
                 }
-                let ready = observed.stores.get::<Node>(&ObjectKey::new("", &name)).and_then(readiness);
-                if ready.is_none_or(|ready| ready == "True") || !pods::is_ready(pod.expect()) {
+                let ready = observed.stores.get::<Node>(&ObjectKey::new("", &name));
+                if ready.is_none_or(|node| readiness(&node).is_none_or(|ready| ready == "True"))
+                    || !pods::is_ready(pod.expect())
+                {
                     return Vec::new();
                 }
                 vec![Enqueue::now(WorkKey::new(Kind::Pod, change.key.clone()))]
@@ -262,8 +264,8 @@ impl Controller for NodeLifecycleController {
     fn reconcile(&mut self, turn: &Turn) -> Plan {
         let name = &*turn.key.key.name;
         if turn.key.kind == Kind::Pod {
-            return match turn.object() {
-                Some(pod) => Plan::steps("its node is not ready", mark_not_ready(std::iter::once(pod))),
+            return match &turn.object() {
+                Some(pod) => Plan::steps("its node is not ready", mark_not_ready(std::slice::from_ref(pod))),
                 None => Plan::nothing("it is gone"),
             };
         }
@@ -272,7 +274,7 @@ impl Controller for NodeLifecycleController {
             let message = format!("Node {name} event: Removing Node {name} from Controller");
             return Plan::steps("it is gone", vec![about(name, &uid, "RemovingNode", message)]);
         }
-        let Some(node) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(node) = &turn.object() else { return Plan::nothing("it is gone") };
         match &*turn.key.detail {
             REGISTERED => {
                 let message = format!("Node {name} event: Registered Node {name} in Controller");

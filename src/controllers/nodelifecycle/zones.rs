@@ -3,6 +3,7 @@
 //! Mirrors `ComputeZoneState` and `handleDisruption` of
 //! pkg/controller/nodelifecycle/node_lifecycle_controller.go.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,11 +57,11 @@ pub fn zone_of(node: &Node) -> Arc<str> {
 
 impl Zones {
     /// Counts again.
-    pub fn update<'a>(&mut self, nodes: impl Iterator<Item = &'a Node>) {
+    pub fn update(&mut self, nodes: impl Iterator<Item = impl Deref<Target = Node>>) {
         let mut counts: OrdMap<Arc<str>, (usize, usize)> = OrdMap::new();
         for node in nodes {
-            let count = counts.entry(zone_of(node)).or_insert((0, 0));
-            match readiness(node) {
+            let count = counts.entry(zone_of(&node)).or_insert((0, 0));
+            match readiness(&node) {
                 Some("True") => count.0 += 1,
                 Some(_) => count.1 += 1,
                 None => {}

@@ -2,10 +2,13 @@
 //!
 //! Mirrors `syncUnboundClaim` and `syncBoundClaim` of pv_controller.go.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
 
 use crate::api::printers::persistentvolumeclaim::storage_class;
+use crate::api::stored::Shared;
 use crate::api::volumes::{
     BIND_COMPLETED, BOUND_BY_CONTROLLER, PROVISIONER, PROVISIONER_BETA, SELECTED_NODE, annotate, annotated,
     claim_phase, claims, is_bound_to, reference, volume_name, volume_phase,
@@ -27,11 +30,11 @@ pub fn sync(object: &Object, stores: &Stores) -> Plan {
     }
 }
 
-fn volume_of<'a>(stores: &'a Stores, name: &str) -> Option<&'a Object> {
-    stores.of(Kind::PersistentVolume).get(&ObjectKey::new("", name)).map(|object| &**object)
+fn volume_of(stores: &Stores, name: &str) -> Option<Arc<Object>> {
+    stores.of(Kind::PersistentVolume).get(&ObjectKey::new("", name))
 }
 
-fn class_of<'a>(stores: &'a Stores, name: &str) -> Option<&'a StorageClass> {
+fn class_of(stores: &Stores, name: &str) -> Option<Shared<StorageClass>> {
     stores.get::<StorageClass>(&ObjectKey::new("", name))
 }
 
@@ -39,10 +42,11 @@ fn unbound(object: &Object, claim: &PersistentVolumeClaim, stores: &Stores) -> P
     let wanted = volume_name(claim);
     if wanted.is_empty() {
         let class = class_of(stores, storage_class(claim));
-        let waits = class.is_some_and(|class| class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
+        let waits =
+            class.as_ref().is_some_and(|class| class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
         let delay = waits && !annotated(&claim.metadata, SELECTED_NODE);
         return match best(stores, claim, delay) {
-            Some(volume) => bind(volume, object),
+            Some(volume) => bind(&volume, object),
             None => missing(object, claim, stores, delay),
         };
     }
@@ -53,14 +57,14 @@ fn unbound(object: &Object, claim: &PersistentVolumeClaim, stores: &Stores) -> P
     let reference = own.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     match reference {
         None => match satisfies(own, claim) {
-            Ok(()) => bind(volume, object),
+            Ok(()) => bind(&volume, object),
             Err(why) => {
                 let message = format!("Cannot bind to requested volume {wanted:?}: {why}");
                 let event = Step::Event(Announce::warning(object, "VolumeMismatch", message));
                 phase(object, claim, "Pending", why, vec![event])
             }
         },
-        Some(_) if is_bound_to(own, claim) => bind(volume, object),
+        Some(_) if is_bound_to(own, claim) => bind(&volume, object),
         Some(_) => {
             let message = format!("volume {wanted:?} already bound to a different claim.");
             let event = Step::Event(Announce::warning(object, "FailedBinding", message));
@@ -112,14 +116,14 @@ fn missing(object: &Object, claim: &PersistentVolumeClaim, stores: &Stores, dela
 fn first_consumer(claim: &PersistentVolumeClaim, stores: &Stores) -> (&'static str, String) {
     let (namespace, name) = (&claim.metadata.namespace, claim.metadata.name.clone().unwrap_or_default());
     let all = stores.of(Kind::Pod).in_namespace(namespace.as_deref().unwrap_or_default());
-    let waiting: Vec<&str> = all
+    let waiting: Vec<Arc<Object>> = all
         .filter(|object| {
             let pod: &Pod = object.expect();
             pods::node_name(pod).is_empty() && !pods::is_terminal(pod) && claims(pod).contains(&name)
         })
-        .map(|object| object.name())
         .collect();
-    match waiting.as_slice() {
+    let names: Vec<&str> = waiting.iter().map(|object| object.name()).collect();
+    match names.as_slice() {
         [] => ("WaitForFirstConsumer", "waiting for first consumer to be created before binding".to_owned()),
         [one] => ("WaitForPodScheduled", format!("waiting for pod {one} to be scheduled")),
         several => ("WaitForPodScheduled", format!("waiting for pods {} to be scheduled", several.join(","))),
@@ -162,8 +166,8 @@ fn bound(object: &Object, claim: &PersistentVolumeClaim, stores: &Stores) -> Pla
     let reference = own.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     let uid = reference.map(|reference| reference.uid.as_deref().unwrap_or_default());
     match uid {
-        None => bind(volume, object),
-        Some(uid) if Some(uid) == claim.metadata.uid.as_deref() => bind(volume, object),
+        None => bind(&volume, object),
+        Some(uid) if Some(uid) == claim.metadata.uid.as_deref() => bind(&volume, object),
         Some(_) => lost("ClaimMisbound", "Two claims are bound to the same volume, this one is bound incorrectly"),
     }
 }

@@ -3,6 +3,8 @@
 //! Mirrors pkg/controller/volume/persistentvolume/index.go. Leaves out: the affinity of volumes to nodes, which is the
 //! scheduler's to mind.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
@@ -48,12 +50,12 @@ fn modes(volume: &PersistentVolume) -> usize {
 
 /// `findByClaim`: of the volumes with the fewest access modes that will do, the best. `delay`: the claim waits for its
 /// first consumer, and only a volume that is kept for it counts.
-pub fn best<'a>(stores: &'a Stores, claim: &PersistentVolumeClaim, delay: bool) -> Option<&'a Object> {
+pub fn best(stores: &Stores, claim: &PersistentVolumeClaim, delay: bool) -> Option<Arc<Object>> {
+    let all: Vec<Arc<Object>> = stores.of(Kind::PersistentVolume).iter().map(|(_, object)| object).collect();
     (0..=MODES_MAX).find_map(|count| {
-        let with_modes = |object: &&std::sync::Arc<Object>| {
+        let with_modes = |object: &&Arc<Object>| {
             object.get::<PersistentVolume>().is_some_and(|volume| modes(volume) == count && has_modes(volume, claim))
         };
-        let mut volumes = stores.of(Kind::PersistentVolume).iter().map(|(_, object)| object).filter(with_modes);
-        find(claim, &mut volumes, Seeker::Controller { delay }).map(|object| &**object)
+        find(claim, &mut all.iter().filter(with_modes), Seeker::Controller { delay }).cloned()
     })
 }

@@ -41,7 +41,7 @@ fn claim_of(volume: &Object) -> Option<WorkKey> {
 /// The claims that wait for a volume.
 fn waiting(observed: &Observed) -> impl Iterator<Item = Enqueue> {
     let all = observed.stores.of(Kind::PersistentVolumeClaim).iter();
-    all.filter(|(_, object)| claim_phase(object.expect()) == "Pending").map(|(_, object)| wish(object))
+    all.filter(|(_, object)| claim_phase(object.expect()) == "Pending").map(|(_, object)| wish(&object))
 }
 
 impl Controller for PersistentVolumeController {
@@ -100,7 +100,7 @@ impl Controller for PersistentVolumeController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(object) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(object) = &turn.object() else { return Plan::nothing("it is gone") };
         let mut plan = match object.kind() {
             Kind::PersistentVolumeClaim => claim::sync(object, &turn.observed.stores),
             _ => volume::sync(object, &turn.observed.stores),

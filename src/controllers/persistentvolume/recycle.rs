@@ -74,7 +74,7 @@ fn users(volume: &PersistentVolume, stores: &Stores) -> Vec<String> {
     if stores.get::<PersistentVolumeClaim>(&ObjectKey::new(namespace, name)).is_some() {
         return Vec::new();
     }
-    let uses = |pod: &&Arc<Object>| {
+    let uses = |pod: &Arc<Object>| {
         let own: &Pod = pod.expect();
         !pods::is_terminal(own) && claims(own).iter().any(|claim| claim == name)
     };

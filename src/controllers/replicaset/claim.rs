@@ -32,9 +32,9 @@ pub(super) fn claims(turn: &Turn, set: &Object, orphans: &Orphans) -> Claims {
     }
     let store = turn.observed.stores.of(Kind::Pod);
     let orphans = orphans.of(set.namespace(), store).filter(|pod| is_active(pod) && picks(typed, pod));
-    orphans.for_each(|pod| claims.adopt(set, pod));
+    orphans.for_each(|pod| claims.adopt(set, &pod));
     let strangers = store.owned_by(set.uid()).filter(|pod| is_active(pod) && !picks(typed, pod));
-    strangers.for_each(|pod| claims.release(set, pod));
+    strangers.for_each(|pod| claims.release(set, &pod));
     claims
 }
 
@@ -43,5 +43,5 @@ pub(super) fn active_pods(turn: &Turn, set: &Object) -> Vec<Arc<Object>> {
     let typed = &*view(set);
     let store = turn.observed.stores.of(Kind::Pod);
     let owned = store.owned_by(set.uid()).filter(|pod| picks(typed, pod));
-    owned.chain(adopted(turn, set, Kind::Pod)).filter(|pod| is_active(pod)).cloned().collect()
+    owned.chain(adopted(turn, set, Kind::Pod).cloned()).filter(|pod| is_active(pod)).collect()
 }

@@ -76,10 +76,9 @@ fn related_pods(set: &Object, stores: &Stores) -> Vec<Arc<Object>> {
         Some(owner) => stores
             .of(Kind::ReplicaSet)
             .owned_by(&owner.uid)
-            .flat_map(|sibling| pods.owned_by(sibling.uid()))
-            .cloned()
+            .flat_map(|sibling| pods.owned_by(sibling.uid()).collect::<Vec<_>>())
             .collect(),
-        None => pods.owned_by(set.uid()).cloned().collect(),
+        None => pods.owned_by(set.uid()).collect(),
     }
 }
 

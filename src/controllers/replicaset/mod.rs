@@ -108,13 +108,13 @@ impl ReplicaSetController {
         }
         let Some(set) = self.owners().of(pod, observed) else { return Vec::new() };
         self.expectations.creation_observed(&set.key());
-        vec![Enqueue::now(work(set))]
+        vec![Enqueue::now(work(&set))]
     }
 
     fn pod_deleted(&mut self, pod: &Object, observed: &Observed) -> Vec<Enqueue> {
         let Some(set) = self.owners().of(pod, observed) else { return Vec::new() };
         self.expectations.deletion_observed(&set.key(), &pod.key());
-        vec![Enqueue::now(work(set))]
+        vec![Enqueue::now(work(&set))]
     }
 
     /// The plan where there is no pod to adopt, release, create or delete: told by the running counts.
@@ -191,7 +191,7 @@ impl Controller for ReplicaSetController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(set) = turn.object() else {
+        let Some(set) = &turn.object() else {
             self.expectations.forget(&turn.key.key);
             return Plan::nothing("it is gone");
         };

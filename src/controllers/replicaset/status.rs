@@ -49,8 +49,9 @@ impl Counts {
             counts.ready += i32::from(pods::is_ready(pod));
             counts.available += i32::from(pods::is_available(pod, min_ready, turn.observed.unix_micros));
         }
-        let owned = turn.observed.stores.of(Kind::Pod).owned_by(set.uid()).filter_map(|pod| pod.get::<Pod>());
-        let leaving = owned.filter(|pod| pods::is_terminating(pod) && !pods::is_terminal(pod)).count();
+        let owned = turn.observed.stores.of(Kind::Pod).owned_by(set.uid());
+        let leaves = |pod: &Pod| pods::is_terminating(pod) && !pods::is_terminal(pod);
+        let leaving = owned.filter(|pod| leaves(pod.expect())).count();
         counts.terminating = i32::try_from(leaving).unwrap_or(i32::MAX);
         counts
     }

@@ -22,12 +22,12 @@ fn policy(set: &StatefulSet) -> (bool, bool) {
         .map_or((false, false), |policy| (deletes(policy.when_deleted.as_ref()), deletes(policy.when_scaled.as_ref())))
 }
 
-fn stored<'a>(stores: &'a Stores, set: &Object, name: &str) -> Option<&'a Arc<Object>> {
+fn stored(stores: &Stores, set: &Object, name: &str) -> Option<Arc<Object>> {
     stores.of(Kind::PersistentVolumeClaim).get(&ObjectKey::new(set.namespace(), name))
 }
 
 /// The claims of the pod that are stored.
-fn existing<'a>(set: &Object, pod_name: &str, stores: &'a Stores) -> Vec<&'a Arc<Object>> {
+fn existing(set: &Object, pod_name: &str, stores: &Stores) -> Vec<Arc<Object>> {
     let claims = identity::claims(set.expect(), pod_name);
     claims.iter().filter_map(|claim| stored(stores, set, claim.metadata.name.as_deref()?)).collect()
 }
@@ -91,11 +91,11 @@ pub fn retain(set: &Object, pod: &Object, stores: &Stores) -> Vec<Write> {
     for claim in existing(set, pod.name(), stores) {
         // One that somebody else controls is left alone.
         let foreign = controller_of(claim.meta()).is_some_and(|owner| owner.uid != set.uid() && owner.uid != pod.uid());
-        let references = wanted(set, pod, claim);
+        let references = wanted(set, pod, &claim);
         if foreign || references.as_slice() == claim.meta().owner_references.as_deref().unwrap_or_default() {
             continue;
         }
-        let mut updated = (**claim).clone();
+        let mut updated = (*claim).clone();
         updated.meta_mut().owner_references = Some(references).filter(|references| !references.is_empty());
         let (set_name, pod_name) = (set.name(), pod.name());
         let failed = format!("update Pod {pod_name} in StatefulSet {set_name} failed error: ");

@@ -62,7 +62,7 @@ impl StatefulSetController {
             (Some(old), Some(new)) => OWNERS.updated(old, new, observed),
             (None, Some(new)) if controller_of(new.meta()).is_none() => OWNERS.picking(new, observed),
             (_, Some(pod)) | (Some(pod), None) => {
-                OWNERS.of(pod, observed).map(|set| OWNERS.work(set)).into_iter().collect()
+                OWNERS.of(pod, observed).map(|set| OWNERS.work(&set)).into_iter().collect()
             }
             (None, None) => Vec::new(),
         }
@@ -79,9 +79,8 @@ impl StatefulSetController {
 
 /// The pods of the set, by name.
 fn pods_of(turn: &Turn, set: &Object) -> Vec<Arc<Object>> {
-    let owned = turn.observed.stores.of(Kind::Pod).owned_by(set.uid()).chain(adopted(turn, set, Kind::Pod));
-    let mut pods: Vec<Arc<Object>> =
-        owned.filter(|pod| identity::is_member(set, pod) && picks(set, pod)).cloned().collect();
+    let owned = turn.observed.stores.of(Kind::Pod).owned_by(set.uid()).chain(adopted(turn, set, Kind::Pod).cloned());
+    let mut pods: Vec<Arc<Object>> = owned.filter(|pod| identity::is_member(set, pod) && picks(set, pod)).collect();
     pods.order_by(|a, b| a.name().cmp(b.name()));
     pods
 }
@@ -193,7 +192,7 @@ impl Controller for StatefulSetController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(set) = turn.object() else { return Plan::nothing("it is gone") };
+        let Some(set) = &turn.object() else { return Plan::nothing("it is gone") };
         let Some(spec) = &set.expect::<StatefulSet>().spec else { return Plan::nothing("it has no spec") };
         let (revisions, mut claims) = history::claim(set, &spec.selector, &turn.observed.stores);
         let all = || {

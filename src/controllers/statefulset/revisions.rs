@@ -47,7 +47,7 @@ fn new_revision(set: &Object, data: Value, number: i64, stores: &Stores, collisi
         let hash = hash::of_data(&data, *collisions);
         let name = format!("{}-{hash}", set.name());
         let taken = stores.of(Kind::ControllerRevision).get(&ObjectKey::new(set.namespace(), &name));
-        if taken.is_some_and(|other| history::data(other) != Some(&data)) {
+        if taken.is_some_and(|other| history::data(&other) != Some(&data)) {
             *collisions += 1;
             continue;
         }

@@ -186,7 +186,7 @@ impl Controller for TaintEvictionController {
     }
 
     fn reconcile(&mut self, turn: &Turn) -> Plan {
-        let Some(pod) = turn.object() else {
+        let Some(pod) = &turn.object() else {
             self.evictions.remove(&turn.key.key);
             return Plan::nothing("it is gone");
         };

@@ -318,7 +318,7 @@ impl Fake {
     /// Sends a watch event to everyone who watches its kind.
     pub fn event(&self, ctx: &mut Ctx<'_, Message>, type_: WatchType, object: &Value) {
         for (caller, call, _) in &self.watches {
-            let event = WatchEvent { type_, body: Body::Json(object.clone().into()) };
+            let event = WatchEvent::new(type_, Body::Json(object.clone().into()));
             ctx.send(*caller, Message::Watch { call: *call, event });
         }
     }

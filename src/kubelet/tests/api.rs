@@ -65,7 +65,7 @@ impl Api {
         for watcher in self.watchers.clone().into_iter().filter(|_| !self.quiet) {
             let named = watcher.name.as_deref().is_none_or(|name| name == object.name());
             if watcher.kind == object.kind() && named {
-                let event = WatchEvent { type_, body: Body::Object(object.clone()) };
+                let event = WatchEvent::new(type_, Body::Object(object.clone()));
                 ctx.send(watcher.to, Message::Watch { call: watcher.call, event });
             }
         }
@@ -103,21 +103,21 @@ impl Api {
         if request.param("sendInitialEvents").is_some() {
             for ((stored, _), object) in &self.objects {
                 if *stored == kind && name.as_deref().is_none_or(|name| name == object.name()) {
-                    let event = WatchEvent { type_: WatchType::Added, body: Body::Object(object.clone()) };
+                    let event = WatchEvent::new(WatchType::Added, Body::Object(object.clone()));
                     ctx.send(to, Message::Watch { call, event });
                 }
             }
             let mut empty = serde_json::json!({ "metadata": { "resourceVersion": self.revision.to_string() } });
             empty["spec"] = serde_json::json!({ "containers": [] });
             let bookmark = Object::from_value(kind, &empty, &mut |_| {}).expect("a bookmark is an object");
-            let event = WatchEvent { type_: WatchType::Bookmark, body: Body::Object(Arc::new(bookmark)) };
+            let event = WatchEvent::new(WatchType::Bookmark, Body::Object(Arc::new(bookmark)));
             ctx.send(to, Message::Watch { call, event });
         } else {
             let from = request.param("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(u64::MAX);
             for ((stored, _), object) in &self.objects {
                 let named = name.as_deref().is_none_or(|name| name == object.name());
                 if *stored == kind && named && object.resource_version() > from {
-                    let event = WatchEvent { type_: WatchType::Modified, body: Body::Object(object.clone()) };
+                    let event = WatchEvent::new(WatchType::Modified, Body::Object(object.clone()));
                     ctx.send(to, Message::Watch { call, event });
                 }
             }

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
 use crate::api::selectors::LabelSelector;
@@ -130,29 +129,15 @@ pub fn eligible(pod: &PodInfo, cache: &Cache, statuses: &NodeToStatus) -> Result
         return Ok(());
     }
     let mut others = cache.node(nominated).into_iter().flat_map(|node| node.pods.values());
-    if others.any(|other| other.priority < pod.priority && terminating_by_preemption(other.pod())) {
+    if others.any(|other| other.priority < pod.priority && other.preempted) {
         return Err("not eligible due to a terminating pod on the nominated node.");
     }
     Ok(())
 }
 
-fn terminating_by_preemption(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    let target = conditions.iter().find(|condition| condition.type_ == "DisruptionTarget");
-    pod.metadata.deletion_timestamp.is_some()
-        && target.is_some_and(|it| it.status == "True" && it.reason.as_deref() == Some("PreemptionByScheduler"))
-}
-
-/// When the pod started; the end of time if it has not.
-fn start_time(pod: &PodInfo) -> Timestamp {
-    let status = pod.pod().status.as_ref();
-    let start = status.and_then(|status| status.start_time.as_ref());
-    start.map_or(Timestamp::MAX, |start| start.0)
-}
-
 /// `MoreImportantPod`, as a key: the more important pod has the smaller one.
 fn importance(pod: &PodInfo) -> (i64, Timestamp) {
-    (-i64::from(pod.priority), start_time(pod))
+    (-i64::from(pod.priority), pod.started)
 }
 
 impl DryRun<'_> {
@@ -267,7 +252,7 @@ pub fn pick_one(candidates: &[Candidate]) -> Option<&Candidate> {
         // Lifted above zero, so that a few pods of negative priority are not better than one.
         let sum: i64 = priorities.map(|priority| priority + i64::from(i32::MAX) + 1).sum();
         let most_important = candidate.victims.iter().filter(|victim| i64::from(victim.priority) == highest);
-        let earliest = most_important.map(|victim| start_time(victim)).min().unwrap_or(Timestamp::MAX);
+        let earliest = most_important.map(|victim| victim.started).min().unwrap_or(Timestamp::MAX);
         (candidate.pdb_violations, highest, sum, candidate.victims.len(), std::cmp::Reverse(earliest))
     };
     candidates.iter().min_by_key(rank)

@@ -1,6 +1,6 @@
 //! Disks that only one pod may use. Mirrors plugins/volumerestrictions.
 
-use k8s_openapi::api::core::v1::{Pod, Volume};
+use k8s_openapi::api::core::v1::Volume;
 
 use crate::api::ObjectKey;
 
@@ -27,17 +27,6 @@ pub struct VolumeRestrictions;
 struct Once {
     claims: Vec<ObjectKey>,
     conflicts: i64,
-}
-
-fn volumes(pod: &Pod) -> &[Volume] {
-    pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default()
-}
-
-fn is_restricted(volume: &Volume) -> bool {
-    volume.gce_persistent_disk.is_some()
-        || volume.aws_elastic_block_store.is_some()
-        || volume.rbd.is_some()
-        || volume.iscsi.is_some()
 }
 
 /// `isVolumeConflict` with one volume of the other pod.
@@ -72,9 +61,8 @@ fn conflicts(own: &Volume, other: &Volume) -> bool {
 }
 
 /// Whether two pods cannot be on one node for their disks.
-fn pods_conflict(pod: &Pod, other: &Pod) -> bool {
-    let restricted = volumes(pod).iter().filter(|volume| is_restricted(volume));
-    restricted.into_iter().any(|volume| volumes(other).iter().any(|held| conflicts(volume, held)))
+fn pods_conflict(pod: &PodInfo, other: &PodInfo) -> bool {
+    pod.disks.iter().any(|volume| other.disks.iter().any(|held| conflicts(volume, held)))
 }
 
 impl Plugin for VolumeRestrictions {
@@ -99,7 +87,7 @@ impl Plugin for VolumeRestrictions {
                 once.claims.push(held.key.clone());
             }
         }
-        if once.conflicts == 0 && !volumes(pod.pod()).iter().any(is_restricted) {
+        if once.conflicts == 0 && pod.disks.is_empty() {
             return Ok(PreFilter::Skip);
         }
         state.write(NAME, once);
@@ -119,7 +107,7 @@ impl Plugin for VolumeRestrictions {
     }
 
     fn filter(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Verdict {
-        if node.pods.values().any(|other| pods_conflict(pod.pod(), other.pod())) {
+        if node.pods.values().any(|other| pods_conflict(pod, other)) {
             return Err(Rejection::new(NAME, Code::Unschedulable, DISK_CONFLICT));
         }
         if state.read::<Once>(NAME).is_some_and(|once| once.conflicts > 0) {
@@ -129,9 +117,8 @@ impl Plugin for VolumeRestrictions {
     }
 
     fn remedy(&self, _state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Option<String> {
-        let shares = |other: &PodInfo| {
-            pods_conflict(pod.pod(), other.pod()) || other.claims.iter().any(|claim| pod.claims.contains(claim))
-        };
+        let shares =
+            |other: &PodInfo| pods_conflict(pod, other) || other.claims.iter().any(|claim| pod.claims.contains(claim));
         let holder = node.pods.values().find(|other| shares(other))?;
         Some(format!("its disk would have to be given up by {}", holder.key))
     }
@@ -150,7 +137,7 @@ impl Plugin for VolumeRestrictions {
             (EventResource::AssignedPod, Some(object)) => {
                 let gone = PodInfo::new(object);
                 let shared = gone.claims.iter().any(|claim| !claim.ephemeral && pod.claims.contains(claim));
-                gone.key.namespace == pod.key.namespace && (shared || pods_conflict(pod.pod(), gone.pod()))
+                gone.key.namespace == pod.key.namespace && (shared || pods_conflict(pod, &gone))
             }
             _ => true,
         }

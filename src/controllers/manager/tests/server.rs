@@ -67,7 +67,7 @@ impl FakeServer {
 
     fn tell(&self, ctx: &mut Ctx<'_, Message>, kind: Kind, type_: WatchType, object: &Arc<Object>) {
         for (who, call, _) in self.watches.iter().filter(|(_, _, watched)| *watched == kind) {
-            let event = WatchEvent { type_, body: Body::Object(object.clone()) };
+            let event = WatchEvent::new(type_, Body::Object(object.clone()));
             ctx.send(*who, Message::Watch { call: *call, event });
         }
     }
@@ -158,7 +158,7 @@ impl FakeServer {
     fn watch(&mut self, ctx: &mut Ctx<'_, Message>, who: ProcessId, call: CallId, kind: Kind) {
         ctx.send(who, Message::Response { call, response: Arc::new(Response::ok(Body::Empty)) });
         for object in self.objects.iter().filter(|((stored, _), _)| *stored == kind).map(|(_, object)| object) {
-            let event = WatchEvent { type_: WatchType::Added, body: Body::Object(object.clone()) };
+            let event = WatchEvent::new(WatchType::Added, Body::Object(object.clone()));
             ctx.send(who, Message::Watch { call, event });
         }
         let bookmark = json!({ "metadata": { "resourceVersion": self.revision.to_string(), "name": "bookmark" } });
@@ -167,7 +167,7 @@ impl FakeServer {
             pod.metadata.resource_version = Some(self.revision.to_string());
             pod.into_object()
         });
-        let event = WatchEvent { type_: WatchType::Bookmark, body: Body::Object(Arc::new(bookmark)) };
+        let event = WatchEvent::new(WatchType::Bookmark, Body::Object(Arc::new(bookmark)));
         ctx.send(who, Message::Watch { call, event });
         self.watches.push((who, call, kind));
     }
