@@ -155,7 +155,7 @@ pub enum EtcdMessage {
     WatchEvents {
         watch_id: u64,
         revision: u64,
-        events: Arc<Vec<EtcdEvent>>,
+        events: Arc<[EtcdEvent]>,
     },
     WatchCanceled {
         watch_id: u64,

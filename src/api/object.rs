@@ -6,6 +6,8 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
+use crate::sim::shared;
+
 use super::decode::{self, Findings};
 use super::fields::Field;
 use super::kind::KindInfo;
@@ -231,7 +233,8 @@ pub struct ObjectKey {
 impl ObjectKey {
     /// The key of `name` in `namespace` (empty: cluster-scoped).
     pub fn new(namespace: &str, name: &str) -> Self {
-        ObjectKey { namespace: Arc::from(namespace), name: Arc::from(name) }
+        // Every process makes the keys of what it is told of: those of one object are one.
+        ObjectKey { namespace: shared(namespace), name: shared(name) }
     }
 }
 

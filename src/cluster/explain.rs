@@ -257,7 +257,7 @@ fn of_etcd(message: &EtcdMessage) -> (BodyView, Option<String>, Option<u64>) {
             },
             _ => (BodyView::Empty, None, Some(*revision)),
         },
-        EtcdMessage::WatchEvents { revision, events, .. } => match events.as_slice() {
+        EtcdMessage::WatchEvents { revision, events, .. } => match &**events {
             [event] => of_key_value(&event.kv),
             events => {
                 let names = events.iter().map(|event| event.kv.key.to_string()).collect();

@@ -173,7 +173,7 @@ fn named<'a>(message: &'a Message, path: Option<&'a str>) -> Option<&'a str> {
             EtcdRequest::Range(range) => of_key(&range.key),
             _ => None,
         },
-        Message::Etcd(EtcdMessage::WatchEvents { events, .. }) => match events.as_slice() {
+        Message::Etcd(EtcdMessage::WatchEvents { events, .. }) => match &**events {
             [event] => of_key(&event.kv.key),
             _ => None,
         },

@@ -11,7 +11,7 @@ use crate::api::cri::{
     ContainerConfig, ContainerState, ContainerStatus, CriRequest, CriResponse, Image as CriImage, PodSandboxConfig,
     User,
 };
-use crate::sim::{Ctx, SimTime};
+use crate::sim::{Ctx, SimTime, shared};
 
 use super::container::Container;
 use super::files::{FileSystem, Tree};
@@ -426,7 +426,7 @@ fn launch(known: Option<&'static images::Image>, config: &ContainerConfig, sandb
     Launch {
         image: config.image.clone(),
         argv: images::command_line(known, &config.command, &config.args),
-        envs: envs.into_iter().collect(),
+        envs: envs.iter().map(|(name, value)| (shared(name), shared(value))).collect(),
         working_dir: config.working_dir.clone(),
         hostname: sandbox.config.hostname.clone(),
         ip: sandbox.ip.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::api::cri::User;
 use crate::api::time;
-use crate::sim::Random;
+use crate::sim::{Random, shared};
 
 use super::files::Files;
 
@@ -56,7 +56,7 @@ pub struct Launch {
     pub image: Arc<str>,
     /// The whole command line, entrypoint first.
     pub argv: Vec<String>,
-    pub envs: Vec<(String, String)>,
+    pub envs: Vec<(Arc<str>, Arc<str>)>,
     pub working_dir: String,
     pub hostname: Arc<str>,
     /// The pod's address.
@@ -73,7 +73,7 @@ pub struct Launch {
 impl Launch {
     /// The value of an environment variable.
     pub fn env(&self, name: &str) -> Option<&str> {
-        self.envs.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.envs.iter().rev().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
     }
 
     /// The arguments after the command itself.
@@ -142,8 +142,9 @@ pub struct Host<'a> {
 
 impl Host<'_> {
     /// Writes a line to the log.
-    pub fn log(&mut self, line: impl Into<Arc<str>>) {
-        self.effects.lines.push(line.into());
+    pub fn log(&mut self, line: impl AsRef<str>) {
+        // What one says others mostly say too.
+        self.effects.lines.push(shared(line.as_ref()));
     }
 
     /// Asks for `on_timer(token)` after `delay`.

@@ -15,7 +15,7 @@ use crate::api::stored::Stored;
 use crate::sim::Gather;
 
 /// What one revision changed, in the order of the transaction's operations.
-pub type Changes = Arc<Vec<EtcdEvent>>;
+pub type Changes = Arc<[EtcdEvent]>;
 
 /// The keys of a range.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -275,7 +275,7 @@ impl Store {
             return None;
         }
         self.revision += 1;
-        let changes = Arc::new(events);
+        let changes: Changes = events.into();
         self.log.push_back(changes.clone());
         Some(changes)
     }

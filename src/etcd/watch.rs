@@ -41,7 +41,7 @@ impl Watch {
             deleted: event.deleted,
             prev: event.prev.clone().filter(|_| self.prev_kv),
         });
-        Some(Arc::new(events.collect()))
+        Some(events.collect())
     }
 }
 

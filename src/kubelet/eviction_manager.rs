@@ -224,7 +224,7 @@ impl Kubelet {
         let (uid, pod) = (active[index].uid.clone(), active[index].pod.clone());
         self.pod_event(ctx, &pod, EventKind::Warning, "Evicted", text.clone());
         if let Some(worker) = self.worker_mut(&uid) {
-            worker.failure = Some(Failure { reason: "Evicted".to_owned(), message: text, evicted: true });
+            worker.failure = Some(Box::new(Failure { reason: "Evicted".to_owned(), message: text, evicted: true }));
         }
         self.evictions.stage = Stage::Cleaning(uid.clone(), ctx.now() + POD_CLEANUP_TIMEOUT);
         self.set_timer(ctx, POD_CLEANUP_POLL, Timer::Evict);

@@ -83,11 +83,11 @@ pub struct Worker {
     pub key: ObjectKey,
     pub uid: Arc<str>,
     pub stage: Stage,
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// What PLEG last saw.
     pub seen: Arc<PodRuntime>,
     /// The sync under way.
-    pub chain: Option<Chain>,
+    pub chain: Option<Box<Chain>>,
     /// Asked for again meanwhile.
     pub resync: Option<EventId>,
     /// Why containers are waiting: the results of the last sync (`reasonCache`).
@@ -224,7 +224,7 @@ impl Kubelet {
         {
             let (reason, message) = (rejection.reason, rejection.message);
             let told = format!("Pod was rejected: {message}");
-            worker.failure = Some(Failure { reason: reason.to_owned(), message: told, evicted: false });
+            worker.failure = Some(Box::new(Failure { reason: reason.to_owned(), message: told, evicted: false }));
             worker.stage = Stage::Terminated;
             self.pod_event(ctx, pod, crate::client::EventKind::Warning, reason, message);
         }
@@ -345,8 +345,11 @@ impl Kubelet {
             let message = "Pod was active on the node longer than the specified deadline";
             self.pod_event(ctx, &worker.pod, crate::client::EventKind::Normal, "DeadlineExceeded", message);
             if let Some(worker) = self.worker_mut(uid) {
-                worker.failure =
-                    Some(Failure { reason: "DeadlineExceeded".into(), message: message.into(), evicted: false });
+                worker.failure = Some(Box::new(Failure {
+                    reason: "DeadlineExceeded".into(),
+                    message: message.into(),
+                    evicted: false,
+                }));
             }
         }
     }

@@ -75,7 +75,7 @@ pub struct CriPending {
 }
 
 /// Answered calls that are kept for whoever looks inside.
-const ANSWERED_MAX: usize = 40;
+const ANSWERED_MAX: usize = 24;
 
 /// A call that was answered.
 #[derive(Clone, Debug)]
@@ -196,6 +196,9 @@ impl PodRuntime {
         self.sandboxes
             .order_by(|a, b| b.attempt.cmp(&a.attempt).then(b.created_unix_micros.cmp(&a.created_unix_micros)));
         self.containers.order_by(|a, b| a.name.cmp(&b.name).then(b.attempt.cmp(&a.attempt)));
+        // There is mostly one of each, and they are kept as long as nothing changes.
+        self.sandboxes.shrink_to_fit();
+        self.containers.shrink_to_fit();
     }
 }
 

@@ -119,7 +119,7 @@ impl Kubelet {
         let changed = chain.steps.iter().any(|step| matches!(step, Step::StopSandbox(_)))
             && chain.steps.iter().any(|step| matches!(step, Step::RunSandbox(_)));
         let pod = worker.pod.clone();
-        worker.chain = Some(chain);
+        worker.chain = Some(Box::new(chain));
         if changed {
             let message = "Pod sandbox changed, it will be killed and re-created.";
             self.pod_event(ctx, &pod, EventKind::Normal, "SandboxChanged", message);

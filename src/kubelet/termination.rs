@@ -42,7 +42,7 @@ impl Kubelet {
             self.cancel(timer);
         }
         if let Some(worker) = self.worker_mut(uid)
-            && worker.chain.as_ref().is_some_and(super::sync::Chain::can_be_dropped)
+            && worker.chain.as_ref().is_some_and(|chain| chain.can_be_dropped())
         {
             worker.chain = None;
         }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 
 use crate::api::{Object, ObjectKey};
+use crate::sim::shared;
 
 use super::affinity_term::{self, AffinityTerm};
 use super::cache::Labels;
@@ -91,7 +92,7 @@ impl PodInfo {
             resource_version: object.resource_version(),
             object: Some(object.clone()),
             labels: Arc::new(pod.metadata.labels.clone().unwrap_or_default()),
-            node: Arc::from(node_name(pod)),
+            node: shared(node_name(pod)),
             leaving: pod.metadata.deletion_timestamp.is_some(),
             preempted: terminating_by_preemption(pod),
             started: start.map_or(Timestamp::MAX, |start| start.0),

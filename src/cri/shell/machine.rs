@@ -127,8 +127,9 @@ pub struct Machine {
 
 impl Machine {
     /// A machine that runs `command` with these variables, all exported.
-    pub fn new(system: System, command: Arc<Command>, envs: &[(String, String)], cwd: &str) -> Self {
-        let mut variables: std::collections::BTreeMap<String, String> = envs.iter().cloned().collect();
+    pub fn new(system: System, command: Arc<Command>, envs: &[(Arc<str>, Arc<str>)], cwd: &str) -> Self {
+        let mut variables: std::collections::BTreeMap<String, String> =
+            envs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         variables
             .entry("PATH".into())
             .or_insert_with(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());

@@ -28,7 +28,7 @@ fn run(script: &str) -> (String, String, i32, Option<u64>) {
     let launch = Launch {
         image: Arc::from("busybox"),
         argv: Vec::new(),
-        envs: vec![("NAME".into(), "World".into()), ("EMPTY".into(), String::new())],
+        envs: vec![("NAME".into(), "World".into()), ("EMPTY".into(), "".into())],
         working_dir: String::new(),
         hostname: Arc::from("web-0"),
         ip: Arc::from("10.244.1.7"),
