@@ -49,7 +49,7 @@ pub struct PodInfo {
     /// Memory it is taken to use when nodes are scored: bytes.
     pub non_zero_memory: i64,
     pub host_ports: Vec<HostPort>,
-    /// The images of its containers, init containers first, with a tag.
+    /// The images of its containers, init containers first, and of its volumes, with a tag.
     pub images: Vec<Arc<str>>,
     pub required_affinity: Vec<AffinityTerm>,
     pub required_anti_affinity: Vec<AffinityTerm>,
@@ -195,7 +195,10 @@ fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
 
 fn images(spec: &PodSpec) -> Vec<Arc<str>> {
     let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
-    containers.map(|container| normalized_image_name(container.image.as_deref().unwrap_or_default())).collect()
+    let of_containers = containers.map(|container| container.image.as_deref().unwrap_or_default());
+    let volumes = spec.volumes.iter().flatten().filter_map(|volume| volume.image.as_ref());
+    let of_volumes = volumes.map(|image| image.reference.as_deref().unwrap_or_default());
+    of_containers.chain(of_volumes).map(normalized_image_name).collect()
 }
 
 /// An image name with its tag: `nginx` is `nginx:latest`.
