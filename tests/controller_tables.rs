@@ -1,4 +1,6 @@
 //! What upstream's controllers decide, as tables, put to the controllers themselves. Prints `N of M` for every file.
+//!
+//! The corpus has every other row of most of upstream's tests; `controller_tables/more/` has others, of the same form.
 
 #[path = "controller_tables/cronjob.rs"]
 mod cronjob;
@@ -22,3 +24,12 @@ mod statefulset;
 mod tables;
 #[path = "controller_tables/tainteviction.rs"]
 mod tainteviction;
+#[path = "controller_tables/texts.rs"]
+mod texts;
+
+use std::path::Path;
+
+/// A table of the corpus with our own rows.
+fn read(file: &str) -> tables::Table {
+    tables::Table::read("controllers", file, &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/controller_tables/more"))
+}

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{
-    Deployment, DeploymentCondition, DeploymentStatus, DeploymentStrategy, ReplicaSet, ReplicaSetStatus,
-    RollingUpdateDeployment,
+    Deployment, DeploymentCondition, DeploymentStatus, DeploymentStrategy, ReplicaSet, ReplicaSetCondition,
+    ReplicaSetStatus, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -19,7 +19,7 @@ use kubarium::controllers::deployment::{
 };
 use kubarium::controllers::{Announce, Controller, Plan, Step, WorkKey, fake, hash, owners};
 
-use super::tables::Table;
+use super::{read, tables::Table, texts::fits};
 
 fn int_or_string(value: &Value) -> Option<IntOrString> {
     match value {
@@ -97,7 +97,7 @@ fn sync(deployment: &Deployment, sets: Vec<Arc<Object>>) -> Sync {
 
 #[test]
 fn deployment_surge_unavailable() {
-    let table = Table::read("controllers", "deployment-surge-unavailable");
+    let table = read("deployment-surge-unavailable");
     table.run(&["a", "c", "d"], |_, name, case, expect| {
         let (surge, unavailable) = (int_or_string(&case["maxSurge"]), int_or_string(&case["maxUnavailable"]));
         let wanted = int(&case["desired"]);
@@ -204,7 +204,7 @@ fn whole_rollouts(table: &Table) {
 
 #[test]
 fn deployment_rolling_update() {
-    let table = Table::read("controllers", "deployment-rolling-update");
+    let table = read("deployment-rolling-update");
     rolling_update_arithmetic(&table);
     whole_rollouts(&table);
     table.done();
@@ -212,7 +212,7 @@ fn deployment_rolling_update() {
 
 #[test]
 fn deployment_proportional_scaling() {
-    let table = Table::read("controllers", "deployment-proportional-scaling");
+    let table = read("deployment-proportional-scaling");
     table.run(&["a"], |_, name, case, expect| {
         let unavailable = &case["maxUnavailable"];
         let before = deployment(int(&case["previousReplicas"]), &case["previousMaxSurge"], unavailable);
@@ -285,7 +285,7 @@ fn complete_progressing_and_timed_out(table: &Table) {
                 type_: PROGRESSING.to_owned(),
                 status: condition["status"].as_str().unwrap_or("True").to_owned(),
                 reason: condition["reason"].as_str().map(str::to_owned),
-                last_update_time: Some(time::time(micros(&condition["lastUpdateTime"]))),
+                last_update_time: condition["lastUpdateTime"].as_str().map(|_| time::time(micros(&condition["lastUpdateTime"]))),
                 ..Default::default()
             }]);
         }
@@ -375,6 +375,35 @@ fn numbered(deployment: &mut Deployment, revision: &str) {
     annotations.insert(annotations::REVISION.to_owned(), revision.to_owned());
 }
 
+/// A sync with a new ReplicaSet whose pods exceed a quota.
+fn refused_pods() -> Plan {
+    let deployment = deployment(3, &Value::Null, &Value::Null);
+    let mut observed = fake::observed();
+    let mut object = (*set(&deployment, "web-1abc", true, 3, 0, 60)).clone();
+    let typed = ReplicaSet::of_mut(&mut object).expect("a ReplicaSet was just made");
+    typed.status.get_or_insert_default().conditions = Some(vec![ReplicaSetCondition {
+        type_: "ReplicaFailure".to_owned(),
+        status: "True".to_owned(),
+        reason: Some("FailedCreate".to_owned()),
+        message: Some("pods \"web-1abc\" is forbidden: exceeded quota".to_owned()),
+        ..ReplicaSetCondition::default()
+    }]);
+    observed.stores.insert(object);
+    sync_deployment(&Arc::new(deployment.into_object()), &observed)
+}
+
+/// What is done about a new ReplicaSet that is refused.
+fn refused_set() -> Plan {
+    let mut observed = fake::observed();
+    let object = Arc::new(deployment(3, &Value::Null, &Value::Null).into_object());
+    let plan = sync_deployment(&object, &observed);
+    observed.stores.insert((*object).clone());
+    let mut turn = fake::turn(&observed, WorkKey::new(Kind::Deployment, object.key()));
+    turn.phase = CREATE_FAILED;
+    turn.answers = vec![fake::refused(&plan, Reason::Forbidden)];
+    DeploymentController.reconcile(&turn)
+}
+
 fn texts_of_conditions_and_events(table: &Table) {
     let mut said = Said::default();
     heard(&mut said, &[], |_| {});
@@ -401,21 +430,29 @@ fn texts_of_conditions_and_events(table: &Table) {
     // A rollout in both directions.
     heard(&mut said, &[(false, 3, 3), (true, 1, 1)], |deployment| numbered(deployment, "2"));
     heard(&mut said, &[(false, 3, 3), (true, 0, 0)], |deployment| numbered(deployment, "2"));
+    // Pods that cannot be created, and a ReplicaSet that cannot.
+    said.hear(&refused_pods());
+    said.hear(&refused_set());
     table.run(&["d"], |_, name, _, expect| {
         let text = |key: &str| expect[key].as_str().unwrap_or_default().to_owned();
+        let message = text("message");
         if expect.get("event").is_some() {
-            let event = (text("type"), text("event"), text("message"));
-            assert!(said.events.contains(&event), "{name}: {event:?} is not among {:#?}", said.events);
+            let (kind, reason) = (text("type"), text("event"));
+            let found = said.events.iter().any(|said| said.0 == kind && said.1 == reason && fits(&message, &said.2));
+            assert!(found, "{name}: {expect} is not among {:#?}", said.events);
         } else {
-            let condition = (text("type"), text("status"), text("reason"), text("message"));
-            assert!(said.conditions.contains(&condition), "{name}: {condition:?} is not among {:#?}", said.conditions);
+            let wanted = [text("type"), text("status"), text("reason")];
+            let is = |said: &&(String, String, String, String)| {
+                [&said.0, &said.1, &said.2] == wanted.each_ref() && fits(&message, &said.3)
+            };
+            assert!(said.conditions.iter().any(|said| is(&said)), "{name}: {expect} is not among {:#?}", said.conditions);
         }
     });
 }
 
 #[test]
 fn deployment_status() {
-    let table = Table::read("controllers", "deployment-status");
+    let table = read("deployment-status");
     complete_progressing_and_timed_out(&table);
     texts_of_conditions_and_events(&table);
     table.done();

@@ -14,7 +14,7 @@ use kubarium::controllers::job::{FINALIZER, JobController, failure_policy};
 use kubarium::controllers::{Answer, Controller, Observed, Step, Turn, WorkKey, fake, owners};
 use kubarium::sim::persistent::{OrdMap, OrdSet};
 
-use super::tables::Table;
+use super::read;
 
 fn number(value: &Value) -> Option<i32> {
     value.as_i64().map(|number| i32::try_from(number).expect("not a big number"))
@@ -112,6 +112,10 @@ impl Bench {
         let before = &case["previousStatus"];
         if !before.is_null() {
             *status = serde_json::from_value(before.clone()).expect("a status");
+        }
+        if case["wasSuspended"] == true {
+            let suspended = json!([{ "type": "Suspended", "status": "True", "reason": "JobSuspended" }]);
+            status.conditions = serde_json::from_value(suspended).ok();
         }
         if let Some(ago) = case["startedAgoSeconds"].as_i64().or(case["startTimeAgoSeconds"].as_i64()) {
             status.start_time = Some(time::time(observed.unix_micros - ago * 1_000_000));
@@ -244,7 +248,7 @@ fn check_conditions(case: &Value, expect: &Value, status: &JobStatus, name: &str
 
 #[test]
 fn job_sync() {
-    let table = Table::read("controllers", "job-sync");
+    let table = read("job-sync");
     table.run(&["a"], |_, name, case, expect| {
         let mut bench = Bench::new(case);
         bench.sync();
@@ -294,7 +298,7 @@ fn ended(now: i64, times: &Value) -> Vec<Arc<Object>> {
 
 #[test]
 fn job_backoff() {
-    let table = Table::read("controllers", "job-backoff");
+    let table = read("job-backoff");
     let now = fake::EPOCH_SECS * 1_000_000;
     let seconds = |value: &Value| value.as_u64().map(Duration::from_secs);
     let since = |value: &Value| now - value.as_i64().unwrap_or(0) * 1_000_000;
@@ -377,7 +381,7 @@ fn rows(pods: &[Arc<Object>]) -> Vec<(Option<String>, Option<String>)> {
 
 #[test]
 fn job_indexed() {
-    let table = Table::read("controllers", "job-indexed");
+    let table = read("job-indexed");
     table.run(&["a"], |_, name, case, expect| {
         let (own, _, completions) = indexed(case);
         let (before, now) = indexes::succeeded(&own, completions, &pods(&case["pods"]));
@@ -469,7 +473,7 @@ fn failed_pod(own: &Value) -> Pod {
 
 #[test]
 fn job_pod_failure_policy() {
-    let table = Table::read("controllers", "job-pod-failure-policy");
+    let table = read("job-pod-failure-policy");
     table.run(&["a"], |_, name, case, expect| {
         let mut rules = case["rules"].clone();
         if case["gates"]["JobBackoffLimitPerIndex"] == false {

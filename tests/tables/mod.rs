@@ -51,10 +51,17 @@ pub fn why(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Table {
-    /// Reads `<room>/<file>.json` of the corpus.
+    /// Reads `<room>/<file>.json` of the corpus, and behind its cases those of `more`, where the file may be too. A
+    /// corpus that somebody named need not have it.
     #[allow(dead_code, reason = "the scheduler's tables are all read, whatever they are called")]
-    pub fn read(room: &str, file: &str) -> Self {
-        Table::of(&corpus().join(room).join(format!("{file}.json")))
+    pub fn read(room: &str, file: &str, more: &Path) -> Self {
+        let (path, own) = (corpus().join(room).join(format!("{file}.json")), more.join(format!("{file}.json")));
+        let mut table = if is_named() && !path.exists() { Table::of(&own) } else { Table::of(&path) };
+        if own.exists() && path.exists() {
+            let more = Table::of(&own).cases().to_vec();
+            table.root["cases"].as_array_mut().expect("a table has cases").extend(more);
+        }
+        table
     }
 
     /// Reads a file.
