@@ -330,7 +330,7 @@ fn job_backoff() {
                 }
             }
         }
-        let read = Object::from_value(Kind::Pod, &value, &mut |_| {});
+        let read = Object::from_value(Kind::Pod, &value, &mut |field| panic!("{name}: unknown field {field}"));
         let pod = read.unwrap_or_else(|error| panic!("{name}: {error}"));
         let at = serde_json::to_value(time::time(backoff::finished_at(pod.expect()))).expect("a date");
         assert_eq!(at, expect["finishedAt"], "{name}");
@@ -427,8 +427,15 @@ fn job_indexed() {
         assert_eq!(json!(kept), expect["keptUntilReplaced"], "{name}");
     });
     table.run(&["f"], |_, name, case, expect| {
-        let (_, spec, _) = indexed(case);
+        let (_, mut spec, _) = indexed(case);
+        if !case["rules"].is_null() {
+            spec.pod_failure_policy = serde_json::from_value(json!({ "rules": case["rules"] })).ok();
+        }
         let mut replaced = (!case["replacing"].is_null()).then(|| pod("old", &case["replacing"]));
+        if let Some(own) = replaced.as_mut().filter(|_| !case["replacing"]["conditions"].is_null()) {
+            let conditions = serde_json::from_value(case["replacing"]["conditions"].clone()).expect("conditions");
+            own.status.get_or_insert_default().conditions = Some(conditions);
+        }
         if let Some(code) = number(&case["replacing"]["exitCode"]) {
             let status = json!({ "containerStatuses": [{ "name": "main", "image": "", "imageID": "", "ready": false,
                 "restartCount": 0, "state": { "terminated": { "exitCode": code } } }] });

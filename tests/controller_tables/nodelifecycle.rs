@@ -15,8 +15,8 @@ use kubarium::controllers::nodelifecycle::{
 };
 use kubarium::controllers::{Controller, Enqueue, Plan, Step, fake};
 
-use super::{read, tables::Table, texts::fits};
 use super::tainteviction;
+use super::{read, tables::Table, texts::fits};
 
 /// A node with the conditions of a case.
 fn node(conditions: &Value) -> Node {

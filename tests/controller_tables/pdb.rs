@@ -36,9 +36,7 @@ fn status(case: &Value) -> (Value, usize) {
 /// The events about a budget: type, reason, message.
 fn events(case: &Value) -> Vec<(String, String, String)> {
     let of = |step: &Step| match step {
-        Step::Event(event) => {
-            Some((event.kind.as_str().to_owned(), event.reason.to_owned(), event.message.clone()))
-        }
+        Step::Event(event) => Some((event.kind.as_str().to_owned(), event.reason.to_owned(), event.message.clone())),
         _ => None,
     };
     plan(case).steps.iter().filter_map(of).collect()

@@ -52,7 +52,9 @@ pub fn check(case: &Case) {
     let wanted = match point {
         "Filter" => "filter",
         "Score" => "score",
-        "DryRunPreemption" | "PodEligibleToPreemptOthers" | "PostFilter" | "Preempt" | "SelectCandidate" => "preemption",
+        "DryRunPreemption" | "PodEligibleToPreemptOthers" | "PostFilter" | "Preempt" | "SelectCandidate" => {
+            "preemption"
+        }
         other => panic!("no check knows the extension point {other}"),
     };
     assert!(expect.contains_key(wanted), "a case of {point} expects {wanted}");

@@ -46,8 +46,7 @@ fn prepared(case: &Case) -> (Profile, CycleState) {
         let entry = PLUGINS.iter().find(|entry| entry.name == name);
         entry.unwrap_or_else(|| panic!("the registry has no filter {name}"))
     };
-    let mut plugins: Vec<Arc<dyn Plugin>> =
-        names.iter().map(|name| (find(name).new)(&PluginArgs::default())).collect();
+    let mut plugins: Vec<Arc<dyn Plugin>> = names.iter().map(|name| (find(name).new)(&PluginArgs::default())).collect();
     if case.name().starts_with("get Unschedulable in the preemption phase") {
         plugins.push(Arc::new(Never));
     }
