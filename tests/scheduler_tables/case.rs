@@ -19,6 +19,22 @@ const WITH_ARGUMENTS: &[&str] = &[
     "VolumeBinding",
 ];
 
+/// Fields of a volume that no other kind has.
+const OF_A_VOLUME: &[&str] = &[
+    "awsElasticBlockStore",
+    "azureDisk",
+    "capacity",
+    "cinder",
+    "claimRef",
+    "csi",
+    "gcePersistentDisk",
+    "hostPath",
+    "local",
+    "nfs",
+    "nodeAffinity",
+    "persistentVolumeReclaimPolicy",
+];
+
 /// The objects of a case, and the plugin that it asks.
 pub struct Case {
     pub json: Value,
@@ -80,8 +96,16 @@ fn kind_of(value: &Value) -> Kind {
         Kind::VolumeAttachment
     } else if has(&["accessModes", "volumeName", "resources", "storageClassName"]) && !has(&["capacity", "csi"]) {
         Kind::PersistentVolumeClaim
-    } else if has(&["capacity", "csi", "claimRef", "nodeAffinity", "local", "hostPath"]) {
+    } else if has(OF_A_VOLUME) {
         Kind::PersistentVolume
+    } else if spec.as_object().is_none_or(serde_json::Map::is_empty) {
+        // What has only metadata: a claim without anything, a volume with its zone, a class that says nothing.
+        let meta = &value["metadata"];
+        match (&meta["namespace"], &meta["labels"]) {
+            (Value::String(_), _) => Kind::PersistentVolumeClaim,
+            (_, Value::Object(_)) => Kind::PersistentVolume,
+            _ => Kind::StorageClass,
+        }
     } else if spec["selector"].as_object().is_some_and(|selector| selector.values().all(Value::is_string)) {
         Kind::Service
     } else {

@@ -25,7 +25,7 @@ const OF_A_POINT: &[(&str, &[&str])] = &[
     ("filterPlugin", &["DryRunPreemption", "PostFilter", "Preempt", "SelectCandidate"]),
     ("filteredNodesStatuses", &["PostFilter", "Preempt"]),
     ("nominatedNodeStatus", &["PodEligibleToPreemptOthers"]),
-    ("notCandidates", &["Score"]),
+    ("notCandidates", &["NormalizeScore", "PreScore", "Score"]),
 ];
 
 /// Whether a field gives what an older version said: `reasonsV1_23`.
@@ -50,8 +50,8 @@ pub fn check(case: &Case) {
     let expect = case.json["expect"].as_object().expect("a case expects something");
     assert!(expect.keys().any(|key| !is_older(key)), "a case that expects nothing");
     let wanted = match point {
-        "Filter" => "filter",
-        "Score" => "score",
+        "Filter" | "PreFilter" => "filter",
+        "NormalizeScore" | "PreScore" | "Score" => "score",
         "DryRunPreemption" | "PodEligibleToPreemptOthers" | "PostFilter" | "Preempt" | "SelectCandidate" => {
             "preemption"
         }
