@@ -1,6 +1,6 @@
 //! The pod garbage collector: pods that no kubelet will ever take away.
 //!
-//! Mirrors pkg/controller/podgc. Leaves out: pods on nodes with the `out-of-service` taint.
+//! Mirrors pkg/controller/podgc.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::sim::Order;
 use crate::sim::persistent::OrdMap;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::json;
 
 use crate::api::{Kind, ObjectKey, Reason, Request, http::content_type, time};
@@ -17,7 +17,7 @@ use crate::sim::SimTime;
 
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
 use super::plan::{Plan, Step, Write};
-use super::pods;
+use super::{nodes, pods};
 
 /// `gcCheckPeriod`.
 const PERIOD: Duration = Duration::from_secs(20);
@@ -30,6 +30,7 @@ const TERMINATED_MAX: usize = 12_500;
 const ORPHANED: &str = "its node is gone";
 const TERMINATED: &str = "too many have ended";
 const UNSCHEDULED: &str = "deleted before it had a node";
+const OUT_OF_SERVICE: &str = "deleted on a node that is out of service";
 /// The node was looked up.
 const NODE_READ: &str = "node-read";
 
@@ -67,16 +68,42 @@ impl PodGcController {
     }
 }
 
-/// The oldest of the ended pods beyond the threshold.
+/// Whether the kubelet drove the pod out (`eviction.PodIsEvicted`).
+fn is_evicted(pod: &Pod) -> bool {
+    let reason = pod.status.as_ref().and_then(|status| status.reason.as_deref());
+    pods::phase(pod) == "Failed" && reason == Some("Evicted")
+}
+
+/// `byEvictionAndCreationTimestamp`: evicted ones first, then the oldest, then by name.
+fn in_order(mut pods: Vec<&Pod>) -> Vec<&Pod> {
+    pods.order_by_key(|pod| {
+        let meta = &pod.metadata;
+        (!is_evicted(pod), meta.creation_timestamp.as_ref().map(time::unix_micros), meta.name.as_deref())
+    });
+    pods
+}
+
+/// The first of the ended pods beyond the threshold.
 fn terminated(observed: &Observed) -> Vec<Enqueue> {
     let all = observed.stores.of(Kind::Pod).iter().map(|(_, object)| object.expect::<Pod>());
-    let mut ended: Vec<&Pod> = all.filter(|pod| pods::is_terminal(pod)).collect();
+    let ended: Vec<&Pod> = all.filter(|pod| pods::is_terminal(pod)).collect();
     let surplus = ended.len().saturating_sub(TERMINATED_MAX);
     if surplus == 0 {
         return Vec::new();
     }
-    ended.order_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(time::unix_micros));
-    ended.into_iter().take(surplus).map(|pod| doomed(pod, TERMINATED)).collect()
+    in_order(ended).into_iter().take(surplus).map(|pod| doomed(pod, TERMINATED)).collect()
+}
+
+/// Pods that are to go, on nodes that are not ready and of which somebody says that they are off (`gcTerminating`).
+fn out_of_service(observed: &Observed) -> Vec<Enqueue> {
+    let nodes = observed.stores.of(Kind::Node);
+    let is_off = |pod: &&Pod| {
+        let node: Option<&Node> = nodes.typed(&ObjectKey::new("", pods::node_name(pod)));
+        node.is_some_and(|node| !nodes::is_ready(node) && nodes::is_out_of_service(node))
+    };
+    let all = observed.stores.of(Kind::Pod).iter().map(|(_, object)| object.expect::<Pod>());
+    let off = all.filter(|pod| pods::is_terminating(pod)).filter(is_off).collect();
+    in_order(off).into_iter().map(|pod| doomed(pod, OUT_OF_SERVICE)).collect()
 }
 
 fn unscheduled(observed: &Observed) -> Vec<Enqueue> {
@@ -139,6 +166,7 @@ impl Controller for PodGcController {
 
     fn on_tick(&mut self, observed: &Observed) -> Vec<Enqueue> {
         let mut wishes = terminated(observed);
+        wishes.extend(out_of_service(observed));
         wishes.extend(self.orphaned(observed));
         wishes.extend(unscheduled(observed));
         wishes
@@ -171,14 +199,65 @@ mod tests {
     use crate::api::Typed;
     use crate::controllers::fake;
 
+    /// A pod of a node, as the garbage collector looks at it.
+    fn pod(name: &str, node: &str) -> Pod {
+        let mut pod = Pod::default();
+        pod.metadata.name = Some(name.to_owned());
+        pod.metadata.namespace = Some("default".to_owned());
+        pod.spec.get_or_insert_default().node_name = Some(node.to_owned());
+        pod
+    }
+
+    #[test]
+    fn what_is_deleted_on_a_node_that_is_off_goes_at_once() {
+        for (ready, key, goes) in [
+            ("False", "node.kubernetes.io/out-of-service", true),
+            ("Unknown", "node.kubernetes.io/out-of-service", true),
+            ("True", "node.kubernetes.io/out-of-service", false),
+            ("False", "node.kubernetes.io/not-ready", false),
+        ] {
+            let mut observed = fake::observed();
+            let node = json!({
+                "metadata": {"name": "node-x"},
+                "spec": {"taints": [{"key": key, "effect": "NoExecute"}]},
+                "status": {"conditions": [{"type": "Ready", "status": ready}]},
+            });
+            let node: Node = serde_json::from_value(node).expect("a node");
+            observed.stores.insert(node.into_object());
+            let mut going = pod("going", "node-x");
+            going.metadata.deletion_timestamp = Some(time::time(0));
+            observed.stores.insert(going.into_object());
+            observed.stores.insert(pod("staying", "node-x").into_object());
+            let mut controller = PodGcController::default();
+            let wishes = controller.on_tick(&observed);
+            assert_eq!(wishes.len(), usize::from(goes), "{ready} {key}");
+            let Some(wish) = wishes.first() else { continue };
+            let plan = controller.reconcile(&fake::turn(&observed, wish.key.clone()));
+            assert_eq!(
+                fake::lines(&plan),
+                ["PATCH /api/v1/namespaces/default/pods/going/status", "DELETE /api/v1/namespaces/default/pods/going"]
+            );
+        }
+    }
+
+    #[test]
+    fn evicted_pods_go_before_older_ones() {
+        let [mut evicted, mut young, mut old] = ["evicted", "young", "old"].map(|name| pod(name, "node-x"));
+        evicted.status.get_or_insert_default().phase = Some("Failed".to_owned());
+        evicted.status.get_or_insert_default().reason = Some("Evicted".to_owned());
+        for (pod, micros) in [(&mut evicted, 3), (&mut young, 2), (&mut old, 1)] {
+            pod.metadata.creation_timestamp = Some(time::time(micros * 1_000_000));
+        }
+        let names = |pods: Vec<&Pod>| pods.iter().map(|pod| pod.metadata.name.clone().unwrap()).collect::<Vec<_>>();
+        assert_eq!(names(in_order(vec![&young, &old, &evicted])), ["evicted", "old", "young"]);
+        let (twin, other) = (pod("a", "node-x"), pod("b", "node-x"));
+        assert_eq!(names(in_order(vec![&other, &twin])), ["a", "b"]);
+    }
+
     #[test]
     fn pods_of_a_missing_node_go_after_the_quarantine() {
         let mut observed = fake::observed();
-        let mut pod = Pod::default();
-        pod.metadata.name = Some("web".to_owned());
-        pod.metadata.namespace = Some("default".to_owned());
-        pod.spec.get_or_insert_default().node_name = Some("node-x".to_owned());
-        observed.stores.insert(pod.into_object());
+        observed.stores.insert(pod("web", "node-x").into_object());
         let mut controller = PodGcController::default();
         assert!(controller.on_tick(&observed).is_empty());
         observed.now += QUARANTINE;
