@@ -122,6 +122,7 @@ fn delete(pod: &Pod, key: &ObjectKey, orphaned: bool, unix_micros: i64) -> Vec<S
         if orphaned {
             status["conditions"] = json!([{
                 "type": "DisruptionTarget",
+                "observedGeneration": pod.metadata.generation,
                 "status": "True",
                 "reason": "DeletionByPodGC",
                 "message": "PodGC: node no longer exists",

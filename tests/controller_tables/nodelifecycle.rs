@@ -259,6 +259,10 @@ fn a_node_that_falls_silent_is_written_down_with_its_pods() {
     assert_eq!(fake::lines(&plan), paths);
     assert_eq!(plan.enqueue[0].key, part("node-a", NO_EXECUTE));
     assert_eq!(plan.steps.len(), 4, "two writes, and an event for each");
+    let Body::Object(pod) = &fake::writes(&plan)[1].request.body else { panic!("the pod is written") };
+    let ready = &pod.to_value()["status"]["conditions"][0];
+    assert_eq!(ready["status"], "False");
+    assert!(ready["lastTransitionTime"].is_string(), "it changed now: {ready}");
 }
 
 #[test]
