@@ -17,7 +17,7 @@ use super::quantity::{Format, Quantity};
 use super::resources::{self, ResourceList, pod_limits, pod_requests, qos_class};
 use super::time;
 use super::validation::resource_names::{is_extended, is_huge_page, is_native};
-use crate::sim::Gather;
+use crate::sim::{Gather, Order};
 
 /// What a pod must say when a quota counts it: `validationSet`.
 const MUST_SAY: &[&str] = &["cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory"];
@@ -202,11 +202,26 @@ fn in_scope(scope: &ScopedResourceSelectorRequirement, object: &Object) -> bool 
     match object {
         Object::Pod(pod) => pod_in_scope(scope, pod),
         Object::PersistentVolumeClaim(claim) if scope.scope_name == "VolumeAttributesClass" => {
-            let class = claim.spec.as_ref().and_then(|spec| spec.volume_attributes_class_name.as_deref());
-            selects(scope, class.unwrap_or_default())
+            match attributes_classes(claim).as_slice() {
+                [] => selects(scope, ""),
+                classes => classes.iter().any(|class| selects(scope, class)),
+            }
         }
         _ => false,
     }
+}
+
+/// `getReferencedVolumeAttributesClassNames`: the class that is asked for, the one there is, and the one on the way.
+pub fn attributes_classes(claim: &PersistentVolumeClaim) -> Vec<&str> {
+    let asked = claim.spec.as_ref().and_then(|spec| spec.volume_attributes_class_name.as_deref());
+    let status = claim.status.as_ref();
+    let own = status.and_then(|status| status.current_volume_attributes_class_name.as_deref());
+    let modifying = status.and_then(|status| status.modify_volume_status.as_ref());
+    let coming = modifying.and_then(|modifying| modifying.target_volume_attributes_class_name.as_deref());
+    let mut classes: Vec<&str> = [asked, own, coming].into_iter().flatten().filter(|class| !class.is_empty()).collect();
+    classes.order();
+    classes.dedup();
+    classes
 }
 
 /// Whether a requirement picks a value; an empty one is none.
@@ -264,6 +279,9 @@ fn must_say(pod: &Pod, hard: &ResourceList) -> Option<String> {
     let required: Vec<&str> = MUST_SAY.iter().copied().filter(|name| hard.contains_key(*name)).collect();
     let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let spec = pod.spec.as_ref()?;
+    if resources::is_pod_level_set(spec) {
+        return None;
+    }
     let list = |container: &Container| {
         let own = container.resources.clone().unwrap_or_default();
         compute(&read(&own.requests), &read(&own.limits))
@@ -377,4 +395,85 @@ pub fn calculate<'a>(
         }
     }
     used
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn object(kind: Kind, value: Value) -> Object {
+        Object::from_value(kind, &value, &mut |field| panic!("unknown field {field}")).expect("an object")
+    }
+
+    fn quota(spec: Value, status: Value) -> ResourceQuota {
+        let value = json!({ "metadata": { "name": "q", "namespace": "default" }, "spec": spec, "status": status });
+        object(Kind::ResourceQuota, value).get::<ResourceQuota>().expect("a quota").clone()
+    }
+
+    #[test]
+    fn what_a_pod_says_for_all_its_containers_need_not_be_said_by_each() {
+        let status =
+            json!({ "hard": { "limits.cpu": "4", "memory": "1Gi" }, "used": { "limits.cpu": "0", "memory": "0" } });
+        let quota = quota(json!({ "hard": status["hard"] }), status);
+        let pod = |resources: Value| {
+            object(
+                Kind::Pod,
+                json!({
+                    "metadata": { "name": "web", "namespace": "default" },
+                    "spec": { "containers": [{ "name": "b" }, { "name": "a" }], "resources": resources },
+                }),
+            )
+        };
+        let said = |resources: Value| check(&quota, &pod(resources), None, 0);
+        let why = "failed quota: q: must specify limits.cpu for: a,b; memory for: a,b";
+        assert_eq!(said(Value::Null), Err(why.to_owned()));
+        assert_eq!(said(json!({ "requests": {} })), Err(why.to_owned()));
+        let used = said(json!({ "limits": { "cpu": "2" } })).expect("it may").expect("it uses something");
+        assert_eq!(write(&used).expect("a list")["limits.cpu"].0, "2");
+    }
+
+    #[test]
+    fn a_claim_counts_for_every_class_that_it_has_or_will_have() {
+        let claim = |spec: &str, own: &str, coming: &str| {
+            object(
+                Kind::PersistentVolumeClaim,
+                json!({
+                    "metadata": { "name": "data", "namespace": "default" },
+                    "spec": { "volumeAttributesClassName": spec },
+                    "status": {
+                        "currentVolumeAttributesClassName": own,
+                        "modifyVolumeStatus": { "targetVolumeAttributesClassName": coming, "status": "Pending" },
+                    },
+                }),
+            )
+        };
+        let counted = |operator: &str, values: Value, claim: &Object| {
+            let scope = json!({ "scopeName": "VolumeAttributesClass", "operator": operator, "values": values });
+            let spec = json!({
+                "hard": { "persistentvolumeclaims": "5" }, "scopeSelector": { "matchExpressions": [scope] },
+            });
+            let used = calculate(&quota(spec, json!({})), [claim].into_iter(), 0);
+            used["persistentvolumeclaims"].value() == 1
+        };
+        for (classes, operator, values, expected) in [
+            (["", "", ""], "Exists", Value::Null, false),
+            (["", "gold", ""], "Exists", Value::Null, true),
+            (["silver", "gold", ""], "In", json!(["gold"]), true),
+            (["silver", "silver", "gold"], "In", json!(["gold"]), true),
+            (["silver", "silver", ""], "In", json!(["gold"]), false),
+            (["", "", ""], "NotIn", json!(["gold"]), true),
+            (["gold", "silver", ""], "NotIn", json!(["gold"]), true),
+            (["gold", "gold", "gold"], "NotIn", json!(["gold"]), false),
+            (["", "", ""], "DoesNotExist", Value::Null, true),
+            (["", "", "gold"], "DoesNotExist", Value::Null, false),
+        ] {
+            let [spec, own, coming] = classes;
+            assert_eq!(
+                counted(operator, values.clone(), &claim(spec, own, coming)),
+                expected,
+                "{classes:?} {operator}"
+            );
+        }
+    }
 }

@@ -49,6 +49,12 @@ pub fn is_pod_level_resource(name: &str) -> bool {
     name == "cpu" || name == "memory" || name.starts_with("hugepages-")
 }
 
+/// `IsPodLevelResourcesSet`: whether the pod itself requests or limits anything that it may.
+pub fn is_pod_level_set(spec: &PodSpec) -> bool {
+    let own = spec.resources.iter().flat_map(|own| own.requests.iter().chain(&own.limits));
+    own.flat_map(BTreeMap::keys).any(|name| is_pod_level_resource(name))
+}
+
 type Side = fn(&ResourceRequirements) -> Option<&BTreeMap<String, Text>>;
 
 /// Amounts by name, as the API writes them.

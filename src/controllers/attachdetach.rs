@@ -19,12 +19,10 @@ use crate::sim::{Order, SimTime, TraceHash};
 
 use super::controller::{Controller, Enqueue, Observed, Stores, Turn, WorkKey};
 use super::plan::{Announce, Plan, Step, Write};
-use super::pods;
+use super::{nodes, pods};
 
 /// `--attach-detach-reconcile-max-wait-for-unmount-duration`: when a volume is taken from a node that says nothing.
 const UNMOUNT_MAX: Duration = Duration::from_secs(360);
-/// The taint by which somebody says that a node is off.
-const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 /// The controller.
 #[derive(Clone, Debug, Default)]
@@ -158,16 +156,6 @@ fn says_in_use(node: &Node, name: &str) -> bool {
     volumes.iter().any(|own| own == name)
 }
 
-/// Whether the node is Ready, as far as is known.
-fn is_healthy(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-}
-
-fn out_of_service(node: &Node) -> bool {
-    node.spec.iter().flat_map(|spec| spec.taints.iter().flatten()).any(|taint| taint.key == OUT_OF_SERVICE)
-}
-
 /// The nodes that anything about a volume concerns: where it is attached, and where its pods are.
 fn nodes_of(volume: &str, stores: &Stores) -> Vec<Enqueue> {
     let mut nodes: OrdSet<Arc<str>> = OrdSet::new();
@@ -193,8 +181,8 @@ fn marks(node: &Node) -> (Option<&Vec<String>>, Option<&Vec<AttachedVolume>>, bo
     (
         status.and_then(|status| status.volumes_in_use.as_ref()),
         status.and_then(|status| status.volumes_attached.as_ref()),
-        is_healthy(node),
-        out_of_service(node),
+        nodes::is_ready(node),
+        nodes::is_out_of_service(node),
     )
 }
 
@@ -356,13 +344,14 @@ impl Controller for AttachDetachController {
             let unique = stores.get::<PersistentVolume>(&ObjectKey::new("", volume));
             let unique = unique.and_then(|volume| attachable_name(&volume));
             let mounted = node.is_some_and(|node| says_in_use(node, &unique.unwrap_or_default()));
-            let forced =
-                node.is_some_and(|node| out_of_service(node) || !is_healthy(node) && now.since(since) >= UNMOUNT_MAX);
+            let forced = node.is_some_and(|node| {
+                nodes::is_out_of_service(node) || !nodes::is_ready(node) && now.since(since) >= UNMOUNT_MAX
+            });
             if mounted && !forced {
                 kept.push(attachment.clone());
                 let left = UNMOUNT_MAX.saturating_sub(now.since(since));
                 // A node that is well says itself when it has let go.
-                if node.is_some_and(|node| !is_healthy(node)) {
+                if node.is_some_and(|node| !nodes::is_ready(node)) {
                     wait = Some(wait.map_or(left, |wait| wait.min(left)));
                 }
                 continue;

@@ -39,6 +39,7 @@ mod namespace;
 pub mod nodeipam;
 #[doc(hidden)]
 pub mod nodelifecycle;
+mod nodes;
 #[doc(hidden)]
 pub mod owners;
 mod percent;

@@ -1,22 +1,22 @@
 //! The pod garbage collector: pods that no kubelet will ever take away.
 //!
-//! Mirrors pkg/controller/podgc. Leaves out: pods on nodes with the `out-of-service` taint.
+//! Mirrors pkg/controller/podgc.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sim::Order;
 use crate::sim::persistent::{OrdMap, OrdSet};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::json;
 
-use crate::api::{Kind, ObjectKey, Reason, Request, http::content_type, time};
+use crate::api::{Kind, Object, ObjectKey, Reason, Request, http::content_type, time};
 use crate::client::Change;
 use crate::sim::SimTime;
 
 use super::controller::{Controller, Enqueue, Observed, Turn, WorkKey};
 use super::plan::{Plan, Step, Write};
-use super::pods;
+use super::{nodes, pods};
 
 /// `gcCheckPeriod`.
 const PERIOD: Duration = Duration::from_secs(20);
@@ -29,6 +29,7 @@ const TERMINATED_MAX: usize = 12_500;
 const ORPHANED: &str = "its node is gone";
 const TERMINATED: &str = "too many have ended";
 const UNSCHEDULED: &str = "deleted before it had a node";
+const OUT_OF_SERVICE: &str = "deleted on a node that is out of service";
 /// The node was looked up.
 const NODE_READ: &str = "node-read";
 
@@ -39,8 +40,8 @@ pub struct PodGcController {
     missing: OrdMap<Arc<str>, SimTime>,
     /// Pods that have run to their end.
     ended: OrdSet<ObjectKey>,
-    /// Pods that are being deleted and have no node.
-    unassigned: OrdSet<ObjectKey>,
+    /// Pods that are being deleted.
+    leaving: OrdSet<ObjectKey>,
 }
 
 fn doomed(key: ObjectKey, why: &'static str) -> Enqueue {
@@ -63,16 +64,31 @@ impl PodGcController {
         wishes
     }
 
-    /// The oldest of the ended pods beyond the threshold.
+    /// The first of the ended pods beyond the threshold.
     fn terminated(&self, observed: &Observed) -> Vec<Enqueue> {
         let surplus = self.ended.len().saturating_sub(TERMINATED_MAX);
         if surplus == 0 {
             return Vec::new();
         }
-        let all = self.ended.iter().filter_map(|key| observed.stores.of(Kind::Pod).get(key));
-        let mut ended: Vec<_> = all.map(|pod| (pod.meta().creation_timestamp.clone(), pod.key())).collect();
-        ended.order();
-        ended.into_iter().take(surplus).map(|(_, key)| doomed(key, TERMINATED)).collect()
+        let ended = in_order(pods_of(&self.ended, observed).collect());
+        ended.into_iter().take(surplus).map(|pod| doomed(pod.key(), TERMINATED)).collect()
+    }
+
+    /// Pods that are to go, on nodes that are not ready and of which somebody says that they are off (`gcTerminating`).
+    fn out_of_service(&self, observed: &Observed) -> Vec<Enqueue> {
+        let nodes = observed.stores.of(Kind::Node);
+        let is_off = |pod: &Arc<Object>| {
+            let node = nodes.typed::<Node>(&ObjectKey::new("", pods::node_name(pod.expect())));
+            node.is_some_and(|node| !nodes::is_ready(&node) && nodes::is_out_of_service(&node))
+        };
+        let off = pods_of(&self.leaving, observed).filter(is_off).collect();
+        in_order(off).into_iter().map(|pod| doomed(pod.key(), OUT_OF_SERVICE)).collect()
+    }
+
+    /// Pods that are to go and have no node.
+    fn unscheduled(&self, observed: &Observed) -> Vec<Enqueue> {
+        let unassigned = |pod: &Arc<Object>| pods::node_name(pod.expect()).is_empty();
+        pods_of(&self.leaving, observed).filter(unassigned).map(|pod| doomed(pod.key(), UNSCHEDULED)).collect()
     }
 
     /// Keeps up with a pod.
@@ -85,9 +101,27 @@ impl PodGcController {
             };
         };
         keep(|own| &mut own.ended, pod.is_some_and(pods::is_terminal));
-        let unassigned = |pod: &Pod| pods::is_terminating(pod) && pods::node_name(pod).is_empty();
-        keep(|own| &mut own.unassigned, pod.is_some_and(unassigned));
+        keep(|own| &mut own.leaving, pod.is_some_and(pods::is_terminating));
     }
+}
+
+fn pods_of<'a>(keys: &'a OrdSet<ObjectKey>, observed: &'a Observed) -> impl Iterator<Item = Arc<Object>> + 'a {
+    keys.iter().filter_map(|key| observed.stores.of(Kind::Pod).get(key))
+}
+
+/// Whether the kubelet drove the pod out (`eviction.PodIsEvicted`).
+fn is_evicted(pod: &Pod) -> bool {
+    let reason = pod.status.as_ref().and_then(|status| status.reason.as_deref());
+    pods::phase(pod) == "Failed" && reason == Some("Evicted")
+}
+
+/// `byEvictionAndCreationTimestamp`: evicted ones first, then the oldest, then by name.
+fn in_order(mut pods: Vec<Arc<Object>>) -> Vec<Arc<Object>> {
+    pods.order_by_key(|pod| {
+        let meta = pod.meta();
+        (!is_evicted(pod.expect()), meta.creation_timestamp.as_ref().map(time::unix_micros), meta.name.clone())
+    });
+    pods
 }
 
 /// The requests that mark a pod failed, unless it has ended, and delete it at once (`markFailedAndDeletePod`).
@@ -99,6 +133,7 @@ fn delete(pod: &Pod, key: &ObjectKey, orphaned: bool, unix_micros: i64) -> Vec<S
         if orphaned {
             status["conditions"] = json!([{
                 "type": "DisruptionTarget",
+                "observedGeneration": pod.metadata.generation,
                 "status": "True",
                 "reason": "DeletionByPodGC",
                 "message": "PodGC: node no longer exists",
@@ -146,8 +181,9 @@ impl Controller for PodGcController {
 
     fn on_tick(&mut self, observed: &Observed) -> Vec<Enqueue> {
         let mut wishes = self.terminated(observed);
+        wishes.extend(self.out_of_service(observed));
         wishes.extend(self.orphaned(observed));
-        wishes.extend(self.unassigned.iter().map(|key| doomed(key.clone(), UNSCHEDULED)));
+        wishes.extend(self.unscheduled(observed));
         wishes
     }
 
@@ -178,14 +214,70 @@ mod tests {
     use crate::api::Typed;
     use crate::controllers::fake;
 
+    /// A pod of a node, as the garbage collector looks at it.
+    fn pod(name: &str, node: &str) -> Pod {
+        let mut pod = Pod::default();
+        pod.metadata.name = Some(name.to_owned());
+        pod.metadata.namespace = Some("default".to_owned());
+        pod.spec.get_or_insert_default().node_name = Some(node.to_owned());
+        pod
+    }
+
+    #[test]
+    fn what_is_deleted_on_a_node_that_is_off_goes_at_once() {
+        for (ready, key, goes) in [
+            ("False", "node.kubernetes.io/out-of-service", true),
+            ("Unknown", "node.kubernetes.io/out-of-service", true),
+            ("True", "node.kubernetes.io/out-of-service", false),
+            ("False", "node.kubernetes.io/not-ready", false),
+        ] {
+            let mut observed = fake::observed();
+            let node = json!({
+                "metadata": {"name": "node-x"},
+                "spec": {"taints": [{"key": key, "effect": "NoExecute"}]},
+                "status": {"conditions": [{"type": "Ready", "status": ready}]},
+            });
+            let node: Node = serde_json::from_value(node).expect("a node");
+            observed.stores.insert(node.into_object());
+            let mut going = pod("going", "node-x");
+            going.metadata.deletion_timestamp = Some(time::time(0));
+            let mut controller = PodGcController::default();
+            for pod in [going, pod("staying", "node-x")] {
+                controller.note(&pod.clone().into_object().key(), Some(&pod));
+                observed.stores.insert(pod.into_object());
+            }
+            let wishes = controller.on_tick(&observed);
+            assert_eq!(wishes.len(), usize::from(goes), "{ready} {key}");
+            let Some(wish) = wishes.first() else { continue };
+            let plan = controller.reconcile(&fake::turn(&observed, wish.key.clone()));
+            assert_eq!(
+                fake::lines(&plan),
+                ["PATCH /api/v1/namespaces/default/pods/going/status", "DELETE /api/v1/namespaces/default/pods/going"]
+            );
+        }
+    }
+
+    #[test]
+    fn evicted_pods_go_before_older_ones() {
+        let [mut evicted, mut young, mut old] = ["evicted", "young", "old"].map(|name| pod(name, "node-x"));
+        evicted.status.get_or_insert_default().phase = Some("Failed".to_owned());
+        evicted.status.get_or_insert_default().reason = Some("Evicted".to_owned());
+        for (pod, micros) in [(&mut evicted, 3), (&mut young, 2), (&mut old, 1)] {
+            pod.metadata.creation_timestamp = Some(time::time(micros * 1_000_000));
+        }
+        let names = |pods: Vec<Pod>| {
+            let pods = pods.into_iter().map(|pod| Arc::new(pod.into_object())).collect();
+            in_order(pods).iter().map(|pod| pod.name().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(vec![young, old, evicted]), ["evicted", "old", "young"]);
+        let (twin, other) = (pod("a", "node-x"), pod("b", "node-x"));
+        assert_eq!(names(vec![other, twin]), ["a", "b"]);
+    }
+
     #[test]
     fn pods_of_a_missing_node_go_after_the_quarantine() {
         let mut observed = fake::observed();
-        let mut pod = Pod::default();
-        pod.metadata.name = Some("web".to_owned());
-        pod.metadata.namespace = Some("default".to_owned());
-        pod.spec.get_or_insert_default().node_name = Some("node-x".to_owned());
-        observed.stores.insert(pod.into_object());
+        observed.stores.insert(pod("web", "node-x").into_object());
         let mut controller = PodGcController::default();
         assert!(controller.on_tick(&observed).is_empty());
         observed.now += QUARANTINE;

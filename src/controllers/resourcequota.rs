@@ -57,7 +57,10 @@ fn gives_back(change: &Change, unix_micros: i64) -> bool {
             lives(old) && !lives(new)
         }
         Kind::Service => type_(old) != type_(new),
-        Kind::PersistentVolumeClaim => allocated(old) != allocated(new),
+        Kind::PersistentVolumeClaim => {
+            let classes = |claim: &Object| quota::attributes_classes(claim.expect()).join(",");
+            allocated(old) != allocated(new) || classes(old) != classes(new)
+        }
         _ => false,
     }
 }

@@ -7,7 +7,7 @@ mod actions;
 mod admission;
 mod backoff;
 mod claims;
-mod config;
+pub mod config;
 mod env;
 mod events;
 mod eviction;

@@ -232,6 +232,7 @@ impl Scheduler {
             status: "True".to_owned(),
             reason: Some("PreemptionByScheduler".to_owned()),
             message: Some(message),
+            observed_generation: victim.generation,
             last_transition_time: Some(time::time(ctx.unix_micros())),
             ..PodCondition::default()
         };

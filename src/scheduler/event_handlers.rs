@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, Pod, Service};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::api::core::v1::{Node, Pod};
 
 use crate::api::{Kind, Message, Object};
 use crate::client::Change;
@@ -15,19 +14,6 @@ use super::cluster_event::{ClusterEvent, EventResource, action, node_changes, po
 use super::pod_info::{PodInfo, node_name, scheduler_name};
 use super::process::Scheduler;
 use super::profile::Rules;
-
-/// What an owner of pods selects.
-fn selector_of(owner: &Object) -> Option<LabelSelector> {
-    match owner {
-        Object::ReplicaSet(set) => set.spec.as_ref().map(|spec| spec.selector.clone()),
-        Object::StatefulSet(set) => set.spec.as_ref().map(|spec| spec.selector.clone()),
-        Object::ReplicationController(own) => {
-            let match_labels = own.spec.as_ref()?.selector.clone();
-            Some(LabelSelector { match_labels, match_expressions: None })
-        }
-        _ => None,
-    }
-}
 
 /// What a kind that volumes have to do with is to the queue.
 fn volume_resource(kind: Kind) -> Option<EventResource> {
@@ -59,24 +45,11 @@ impl Scheduler {
 
     /// Something that is watched came, changed or went.
     pub(super) fn on_change(&mut self, ctx: &Ctx<'_, Message>, change: Change) {
-        let new = change.new.as_ref();
         match change.kind {
             Kind::Pod => self.on_pod_change(ctx, change),
             Kind::Node => self.on_node_change(ctx, change),
-            Kind::Namespace => {
-                let labels = new.map(|namespace| namespace.meta().labels.clone().unwrap_or_default());
-                self.cache.set_namespace(&change.key.name, labels);
-            }
-            Kind::ReplicaSet | Kind::ReplicationController | Kind::StatefulSet => {
-                let selector = new.and_then(|owner| selector_of(owner));
-                self.cache.set_owner(change.kind, change.key, selector);
-            }
-            Kind::PodDisruptionBudget => self.cache.set_budget(change.key, change.new),
-            Kind::Service => {
-                let spec = new.and_then(|service| service.expect::<Service>().spec.as_ref());
-                self.cache.set_service(change.key, spec.and_then(|spec| spec.selector.clone()));
-            }
             kind => {
+                self.cache.note(kind, &change.key, change.new.as_ref());
                 if let Some(resource) = volume_resource(kind) {
                     self.on_volume_change(ctx, resource, change);
                 }
@@ -86,7 +59,6 @@ impl Scheduler {
 
     /// A claim, a volume, or what belongs to them, came, changed or went.
     fn on_volume_change(&mut self, ctx: &Ctx<'_, Message>, resource: EventResource, change: Change) {
-        self.cache.volumes.set(change.kind, change.key, change.new.clone());
         let what = match (&change.old, &change.new) {
             (None, _) => action::ADD,
             (_, None) => action::DELETE,

@@ -11,6 +11,7 @@ mod configuration;
 mod event_handlers;
 mod fit_error;
 mod framework;
+mod listers;
 mod logarithm;
 mod node_info;
 mod plugin_args;

@@ -56,6 +56,21 @@ pub(super) fn read(
     Ok(())
 }
 
+impl PluginArgs {
+    /// The arguments of one plugin, the others' as they are by default.
+    ///
+    /// # Errors
+    /// All findings: fields that nobody knows, values of another type, values that validation refuses.
+    #[doc(hidden)]
+    pub fn of_one(name: &str, value: &Value) -> Result<PluginArgs, Vec<String>> {
+        let (mut args, mut found) = (PluginArgs::default(), Findings::default());
+        read_one(name, value, &Path::new("args"), &mut args, &mut found).map_err(|error| vec![error])?;
+        let errors = found.errors.iter().map(|error| format!("{}: {}", error.field, error.message));
+        let findings: Vec<String> = found.unknown.iter().cloned().chain(errors).collect();
+        if findings.is_empty() { Ok(args) } else { Err(findings) }
+    }
+}
+
 fn read_one(name: &str, value: &Value, path: &Path, args: &mut PluginArgs, found: &mut Findings) -> Result<(), String> {
     let mut fields = |names: &[&str]| known(value, path, &[&["apiVersion", "kind"], names].concat(), found);
     match name {

@@ -49,13 +49,14 @@ pub struct PodInfo {
     pub labels: Arc<Labels>,
     /// The node it is bound to; empty before.
     node: Arc<str>,
+    pub generation: Option<i64>,
     /// It is being deleted.
     pub leaving: bool,
     /// It is being deleted to make room for another.
     pub preempted: bool,
     /// When it started; the end of time if it has not.
     pub started: Timestamp,
-    /// Its volumes that are disks which only one pod may use.
+    /// Its inline volumes that are disks: some only one pod may use, and a node takes so many of each kind.
     pub disks: Vec<Volume>,
     pub priority: i32,
     pub requests: Resource,
@@ -64,7 +65,7 @@ pub struct PodInfo {
     /// Memory it is taken to use when nodes are scored: bytes.
     pub non_zero_memory: i64,
     pub host_ports: Vec<HostPort>,
-    /// The images of its containers, init containers first, with a tag.
+    /// The images of its containers, init containers first, and of its volumes, with a tag.
     pub images: Vec<Arc<str>>,
     pub required_affinity: Vec<AffinityTerm>,
     pub required_anti_affinity: Vec<AffinityTerm>,
@@ -93,10 +94,11 @@ impl PodInfo {
             object: Some(object.clone()),
             labels: Arc::new(pod.metadata.labels.clone().unwrap_or_default()),
             node: shared(node_name(pod)),
+            generation: pod.metadata.generation,
             leaving: pod.metadata.deletion_timestamp.is_some(),
             preempted: terminating_by_preemption(pod),
             started: start.map_or(Timestamp::MAX, |start| start.0),
-            disks: volumes.filter(|volume| is_restricted(volume)).cloned().collect(),
+            disks: volumes.filter(|volume| is_disk(volume)).cloned().collect(),
             priority: pod.spec.as_ref().and_then(|spec| spec.priority).unwrap_or(0),
             requests: Resource::of(&requests),
             non_zero_cpu,
@@ -205,12 +207,14 @@ fn terminating_by_preemption(pod: &Pod) -> bool {
         && target.is_some_and(|it| it.status == "True" && it.reason.as_deref() == Some("PreemptionByScheduler"))
 }
 
-/// `isRestricted` of plugins/volumerestrictions.
-fn is_restricted(volume: &Volume) -> bool {
+fn is_disk(volume: &Volume) -> bool {
     volume.gce_persistent_disk.is_some()
         || volume.aws_elastic_block_store.is_some()
         || volume.rbd.is_some()
         || volume.iscsi.is_some()
+        || volume.azure_disk.is_some()
+        || volume.cinder.is_some()
+        || volume.portworx_volume.is_some()
 }
 
 /// The node a pod is bound to; empty before.
@@ -240,7 +244,10 @@ fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
 
 fn images(spec: &PodSpec) -> Vec<Arc<str>> {
     let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
-    containers.map(|container| normalized_image_name(container.image.as_deref().unwrap_or_default())).collect()
+    let of_containers = containers.map(|container| container.image.as_deref().unwrap_or_default());
+    let volumes = spec.volumes.iter().flatten().filter_map(|volume| volume.image.as_ref());
+    let of_volumes = volumes.map(|image| image.reference.as_deref().unwrap_or_default());
+    of_containers.chain(of_volumes).map(normalized_image_name).collect()
 }
 
 /// An image name with its tag: `nginx` is `nginx:latest`.

@@ -464,6 +464,26 @@ fn packing() -> SchedulerConfig {
 }
 
 #[test]
+fn with_nothing_to_score_by_the_first_node_will_do() {
+    let config = json!({
+        "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
+        "profiles": [{
+            "schedulerName": "default-scheduler",
+            "plugins": { "score": { "disabled": [{ "name": "*" }] } },
+        }],
+    });
+    let config = SchedulerConfig::read(&config).expect("a good configuration");
+    let mut world = World::with_config(1, &["node-a", "node-b", "node-c"].map(|name| node(name, "4")), config);
+    for name in ["first", "second", "third", "fourth"] {
+        world.put(&pod(name, "1"));
+        world.run(1_000);
+    }
+    // Each cycle begins to look where the last one stopped.
+    let nodes = ["first", "second", "third", "fourth"].map(|name| world.node_of(name));
+    assert_eq!(nodes, ["node-a", "node-b", "node-c", "node-a"]);
+}
+
+#[test]
 fn the_schedulers_name_picks_the_profile() {
     let mut world = World::with_config(1, &[node("node-a", "4"), node("node-b", "4")], packing());
     world.put(&pod("first", "1"));

@@ -11,7 +11,7 @@ use crate::sim::Random;
 
 use super::cache::Cache;
 use super::fit_error::{Diagnosis, FitError};
-use super::framework::{Code, CycleState, Plugin, PostFilterContext, PostFilterResult, Rejection};
+use super::framework::{Code, CycleState, Plugin, Point, PostFilterContext, PostFilterResult, Rejection};
 use super::node_info::NodeInfo;
 use super::pod_info::PodInfo;
 use super::profile::{PreFiltered, Profile};
@@ -174,7 +174,11 @@ fn find_nodes<'a>(
         found.next_start = (start + found.looked_at.len()) % cache.len();
         return found;
     }
-    let enough = feasible_nodes_to_find(limits.percentage_of_nodes_to_score, cache.len());
+    let enough = match profile.at(Point::Score) {
+        // There is nothing to choose by: the first will do.
+        [] => 1,
+        _ => feasible_nodes_to_find(limits.percentage_of_nodes_to_score, cache.len()),
+    };
     found.feasible.reserve(enough);
     found.looked_at.reserve(enough);
     for step in 0..cache.len() {

@@ -88,9 +88,11 @@ pub fn find_pod_volumes(
 ) -> Result<Result<PodVolumes, Vec<Cow<'static, str>>>, String> {
     let mut found = PodVolumes::default();
     let mut reasons: Vec<Cow<'static, str>> = Vec::new();
+    // Said last, after what is wrong with the claims that are not bound.
+    let mut lost = None;
     for claim in &claims.bound {
         match volumes.volume(volume_name(claim.expect())) {
-            None => reasons.push(Cow::Borrowed(NO_SUCH_VOLUME)),
+            None => lost = Some(Cow::Borrowed(NO_SUCH_VOLUME)),
             Some(volume) if !may_be_on(volume, node) => reasons.push(Cow::Borrowed(NODE_CONFLICT)),
             Some(_) => continue,
         }
@@ -104,6 +106,7 @@ pub fn find_pod_volumes(
         match selected_node(claim.expect()) {
             Some(selected) if selected != name => {
                 reasons.push(Cow::Borrowed(BIND_CONFLICT));
+                reasons.extend(lost);
                 return Ok(Err(reasons));
             }
             Some(_) => to_provision.push(claim.clone()),
@@ -127,6 +130,7 @@ pub fn find_pod_volumes(
     if let Some(reason) = cannot_provision(&to_provision, volumes, node)? {
         reasons.push(Cow::Borrowed(reason));
     }
+    reasons.extend(lost);
     found.provisions = to_provision;
     Ok(if reasons.is_empty() { Ok(found) } else { Err(reasons) })
 }

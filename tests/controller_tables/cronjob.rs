@@ -16,7 +16,7 @@ use kubarium::controllers::cronjob::schedule::{self, Missed, Recent};
 use kubarium::controllers::cronjob::{CronJobController, sync};
 use kubarium::controllers::{Announce, Answer, Append, Controller, Observed, Step, Turn, WorkKey, fake, owners};
 
-use super::tables::Table;
+use super::read;
 
 fn date(value: &Value) -> Option<Time> {
     (!value.is_null()).then(|| serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}")))
@@ -64,7 +64,7 @@ fn check_next(name: &str, case: &Value, expect: &Value) {
 
 #[test]
 fn cronjob_schedule() {
-    let table = Table::read("controllers", "cronjob-schedule");
+    let table = read("cronjob-schedule");
     table.run(&["a"], |_, name, case, expect| {
         let own = cron_job(case);
         let parsed = schedule::parse(&own).expect("it is valid");
@@ -133,6 +133,8 @@ struct Bench {
     observed: Observed,
     /// What the server has of it.
     live: CronJob,
+    /// A Job that the CronJob takes to be active, and that the server does not know.
+    lost: bool,
     created: Vec<Job>,
     deleted: Vec<String>,
     events: Vec<Announce>,
@@ -172,7 +174,7 @@ impl Bench {
             if before["inStatusActive"] == true {
                 own.status.get_or_insert_default().active = Some(vec![reference.clone()]);
             }
-            if ending.is_none() {
+            if ending.is_none() && before["inLiveActive"] != false {
                 live.status.get_or_insert_default().active = Some(vec![reference]);
             }
             if before["inLister"] != false && before["notInLister"] != true {
@@ -183,6 +185,7 @@ impl Bench {
         Bench {
             observed,
             live,
+            lost: before["onServer"] == false,
             created: Vec::new(),
             deleted: Vec::new(),
             events: Vec::new(),
@@ -215,6 +218,10 @@ impl Bench {
             }
             (Method::Get, _) if request.path.contains("/cronjobs/") => {
                 Body::Object(Arc::new(self.live.clone().into_object()))
+            }
+            (Method::Get, _) if self.lost => {
+                let response = Response::failure(Status::new(Reason::NotFound, "it is gone"));
+                return Answer::of(request.clone(), Some(&response));
             }
             _ => Body::Empty,
         };
@@ -331,7 +338,18 @@ fn story(reason: &str) -> Value {
         "SawCompletedJob" => {
             at(on_time, json!({ "lastScheduleTime": before, "previousJob": previous("complete", true) }))
         }
-        "UnexpectedJob" => at(on_time, json!({ "lastScheduleTime": before, "previousJob": previous("active", false) })),
+        "MissingJob" => {
+            let mut case = at(before, json!({ "lastScheduleTime": before, "previousJob": previous("active", true) }));
+            case["previousJob"]["inLister"] = json!(false);
+            case["previousJob"]["onServer"] = json!(false);
+            case
+        }
+        "UnsupportedSchedule" => at(on_time, json!({ "schedule": "TZ=UTC 0 * * * ?" })),
+        "UnexpectedJob" => {
+            let mut case = at(on_time, json!({ "lastScheduleTime": before, "previousJob": previous("active", false) }));
+            case["previousJob"]["inLiveActive"] = json!(false);
+            case
+        }
         "MissSchedule" => at("2016-05-19T10:12:00Z", json!({ "startingDeadlineSeconds": 10 })),
         "TooManyMissedTimes" => at("2016-05-26T10:00:00Z", json!({})),
         "UnparseableSchedule" => at(on_time, json!({ "schedule": "no schedule" })),
@@ -343,7 +361,7 @@ fn story(reason: &str) -> Value {
 
 #[test]
 fn cronjob_sync() {
-    let table = Table::read("controllers", "cronjob-sync");
+    let table = read("cronjob-sync");
     table.run(&["a"], |_, name, case, expect| {
         let mut bench = Bench::new(case);
         bench.sync();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use kubarium::api::{Kind, Object};
 use kubarium::controllers::daemonset::{nodes, update};
 
-use super::tables::Table;
+use super::read;
 
 fn daemon_set(template: &Value) -> DaemonSet {
     let spec = json!({ "selector": { "matchLabels": { "a": "b" } }, "template": { "spec": template } });
@@ -39,7 +39,7 @@ fn amount(value: &Value) -> Option<IntOrString> {
 
 #[test]
 fn daemonset() {
-    let table = Table::read("controllers", "daemonset");
+    let table = read("daemonset");
     table.run(&["a"], |_, name, case, expect| {
         let own = &case["node"];
         let subject =

@@ -1,6 +1,5 @@
-//! Deployments: the arithmetic of rollouts, proportional scaling, status, and what is said.
+//! Deployments: the arithmetic of rollouts, proportional scaling, and status.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{
@@ -12,14 +11,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
-use kubarium::api::{Body, Kind, Method, Object, Reason, Typed, time};
+use kubarium::api::{Object, Typed, time};
 use kubarium::controllers::deployment::status::PROGRESSING;
-use kubarium::controllers::deployment::{
-    self, CREATE_FAILED, DeploymentController, Sync, annotations, desired, limits, replicas, sync_deployment,
-};
-use kubarium::controllers::{Announce, Controller, Plan, Step, WorkKey, fake, hash, owners};
+use kubarium::controllers::deployment::{self, Sync, annotations, desired, limits, replicas};
+use kubarium::controllers::{fake, owners};
 
-use super::tables::Table;
+use super::{deployment_said, read, tables::Table};
 
 fn int_or_string(value: &Value) -> Option<IntOrString> {
     match value {
@@ -38,7 +35,7 @@ fn labels() -> Option<std::collections::BTreeMap<String, String>> {
     template("").metadata.and_then(|meta| meta.labels)
 }
 
-fn template(image: &str) -> PodTemplateSpec {
+pub fn template(image: &str) -> PodTemplateSpec {
     let mut template = PodTemplateSpec::default();
     let labels = template.metadata.get_or_insert_default().labels.get_or_insert_default();
     labels.insert("app".to_owned(), "web".to_owned());
@@ -48,7 +45,7 @@ fn template(image: &str) -> PodTemplateSpec {
 }
 
 /// A Deployment `web` with a strategy read from a case.
-fn deployment(replicas: i32, max_surge: &Value, max_unavailable: &Value) -> Deployment {
+pub fn deployment(replicas: i32, max_surge: &Value, max_unavailable: &Value) -> Deployment {
     let mut deployment = Deployment::default();
     deployment.metadata.name = Some("web".to_owned());
     deployment.metadata.namespace = Some("default".to_owned());
@@ -71,7 +68,7 @@ fn deployment(replicas: i32, max_surge: &Value, max_unavailable: &Value) -> Depl
 }
 
 /// A ReplicaSet of it, stored `age` seconds ago, whose pods are all there.
-fn set(deployment: &Deployment, name: &str, new: bool, replicas: i32, available: i32, age: i64) -> Arc<Object> {
+pub fn set(deployment: &Deployment, name: &str, new: bool, replicas: i32, available: i32, age: i64) -> Arc<Object> {
     let mut set = ReplicaSet::default();
     set.metadata.name = Some(name.to_owned());
     set.metadata.namespace = Some("default".to_owned());
@@ -97,7 +94,7 @@ fn sync(deployment: &Deployment, sets: Vec<Arc<Object>>) -> Sync {
 
 #[test]
 fn deployment_surge_unavailable() {
-    let table = Table::read("controllers", "deployment-surge-unavailable");
+    let table = read("deployment-surge-unavailable");
     table.run(&["a", "c", "d"], |_, name, case, expect| {
         let (surge, unavailable) = (int_or_string(&case["maxSurge"]), int_or_string(&case["maxUnavailable"]));
         let wanted = int(&case["desired"]);
@@ -204,7 +201,7 @@ fn whole_rollouts(table: &Table) {
 
 #[test]
 fn deployment_rolling_update() {
-    let table = Table::read("controllers", "deployment-rolling-update");
+    let table = read("deployment-rolling-update");
     rolling_update_arithmetic(&table);
     whole_rollouts(&table);
     table.done();
@@ -212,7 +209,7 @@ fn deployment_rolling_update() {
 
 #[test]
 fn deployment_proportional_scaling() {
-    let table = Table::read("controllers", "deployment-proportional-scaling");
+    let table = read("deployment-proportional-scaling");
     table.run(&["a"], |_, name, case, expect| {
         let unavailable = &case["maxUnavailable"];
         let before = deployment(int(&case["previousReplicas"]), &case["previousMaxSurge"], unavailable);
@@ -285,7 +282,9 @@ fn complete_progressing_and_timed_out(table: &Table) {
                 type_: PROGRESSING.to_owned(),
                 status: condition["status"].as_str().unwrap_or("True").to_owned(),
                 reason: condition["reason"].as_str().map(str::to_owned),
-                last_update_time: Some(time::time(micros(&condition["lastUpdateTime"]))),
+                last_update_time: condition["lastUpdateTime"]
+                    .as_str()
+                    .map(|_| time::time(micros(&condition["lastUpdateTime"]))),
                 ..Default::default()
             }]);
         }
@@ -294,213 +293,10 @@ fn complete_progressing_and_timed_out(table: &Table) {
     });
 }
 
-/// Everything that plans say: conditions of the Deployments they write, and events.
-#[derive(Default)]
-struct Said {
-    conditions: BTreeSet<(String, String, String, String)>,
-    events: BTreeSet<(String, String, String)>,
-}
-
-impl Said {
-    fn hear(&mut self, plan: &Plan) {
-        let mut events: Vec<&Announce> = Vec::new();
-        for step in &plan.steps {
-            if let Step::Event(event) = step {
-                events.push(event);
-            }
-        }
-        for write in fake::writes(plan) {
-            events.extend(&write.announce);
-            let Body::Object(object) = &write.request.body else { continue };
-            let Some(deployment) = object.get::<Deployment>() else { continue };
-            for condition in deployment.status.iter().flat_map(|status| status.conditions.iter().flatten()) {
-                self.conditions.insert((
-                    condition.type_.clone(),
-                    condition.status.clone(),
-                    condition.reason.clone().unwrap_or_default(),
-                    plain(condition.message.as_deref().unwrap_or_default()),
-                ));
-            }
-        }
-        for event in events {
-            self.events.insert((event.kind.as_str().to_owned(), event.reason.to_owned(), plain(&event.message)));
-        }
-    }
-}
-
-/// The text with hashes replaced, as the corpus writes them.
-fn plain(text: &str) -> String {
-    let mut result = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("web-") {
-        result.push_str(&rest[..at]);
-        result.push_str("web-<hash>");
-        rest = rest[at + 4..].trim_start_matches(|c: char| c.is_ascii_alphanumeric());
-    }
-    result + rest
-}
-
-/// Syncs a Deployment with these ReplicaSets after `change`.
-fn heard(said: &mut Said, sets: &[(bool, i32, i32)], change: impl Fn(&mut Deployment)) -> Plan {
-    let mut deployment = deployment(3, &Value::from("25%"), &Value::from("25%"));
-    change(&mut deployment);
-    let mut observed = fake::observed();
-    for (index, (new, wanted, available)) in sets.iter().enumerate() {
-        let age = 60 - index as i64;
-        let mut object = (*set(&deployment, &format!("web-{index}abc"), *new, *wanted, *available, age)).clone();
-        let typed = ReplicaSet::of_mut(&mut object).expect("a ReplicaSet was just made");
-        let revision = format!("{}", index + 1);
-        annotations::set_replicas(typed, &deployment);
-        typed.metadata.annotations.get_or_insert_default().insert(annotations::REVISION.to_owned(), revision);
-        observed.stores.insert(object);
-    }
-    let plan = sync_deployment(&Arc::new(deployment.into_object()), &observed);
-    said.hear(&plan);
-    plan
-}
-
-fn progressing(deployment: &mut Deployment, reason: &str, age: i64) {
-    let status = deployment.status.get_or_insert_default();
-    status.conditions = Some(vec![DeploymentCondition {
-        type_: PROGRESSING.to_owned(),
-        status: if reason == "DeploymentPaused" { "Unknown" } else { "True" }.to_owned(),
-        reason: Some(reason.to_owned()),
-        last_update_time: Some(time::time((fake::EPOCH_SECS - age) * 1_000_000)),
-        ..Default::default()
-    }]);
-}
-
-fn numbered(deployment: &mut Deployment, revision: &str) {
-    let annotations = deployment.metadata.annotations.get_or_insert_default();
-    annotations.insert(annotations::REVISION.to_owned(), revision.to_owned());
-}
-
-fn texts_of_conditions_and_events(table: &Table) {
-    let mut said = Said::default();
-    heard(&mut said, &[], |_| {});
-    heard(&mut said, &[(true, 3, 0)], |_| {});
-    heard(&mut said, &[(true, 3, 3)], |deployment| {
-        numbered(deployment, "1");
-        progressing(deployment, "ReplicaSetUpdated", 5);
-    });
-    heard(&mut said, &[(true, 3, 1)], |deployment| {
-        numbered(deployment, "1");
-        progressing(deployment, "ReplicaSetUpdated", 5);
-    });
-    heard(&mut said, &[(true, 3, 0)], |deployment| {
-        numbered(deployment, "1");
-        progressing(deployment, "ReplicaSetUpdated", 700);
-        let status = deployment.status.get_or_insert_default();
-        (status.replicas, status.updated_replicas) = (Some(3), Some(3));
-    });
-    heard(&mut said, &[(true, 3, 3)], |deployment| deployment.spec.get_or_insert_default().paused = Some(true));
-    heard(&mut said, &[(true, 3, 3)], |deployment| {
-        numbered(deployment, "1");
-        progressing(deployment, "DeploymentPaused", 5);
-    });
-    // A rollout in both directions.
-    heard(&mut said, &[(false, 3, 3), (true, 1, 1)], |deployment| numbered(deployment, "2"));
-    heard(&mut said, &[(false, 3, 3), (true, 0, 0)], |deployment| numbered(deployment, "2"));
-    table.run(&["d"], |_, name, _, expect| {
-        let text = |key: &str| expect[key].as_str().unwrap_or_default().to_owned();
-        if expect.get("event").is_some() {
-            let event = (text("type"), text("event"), text("message"));
-            assert!(said.events.contains(&event), "{name}: {event:?} is not among {:#?}", said.events);
-        } else {
-            let condition = (text("type"), text("status"), text("reason"), text("message"));
-            assert!(said.conditions.contains(&condition), "{name}: {condition:?} is not among {:#?}", said.conditions);
-        }
-    });
-}
-
 #[test]
 fn deployment_status() {
-    let table = Table::read("controllers", "deployment-status");
+    let table = read("deployment-status");
     complete_progressing_and_timed_out(&table);
-    texts_of_conditions_and_events(&table);
+    deployment_said::texts_of_conditions_and_events(&table);
     table.done();
-}
-
-#[test]
-fn a_new_deployment_goes_as_the_truth_table_says() {
-    let plan = heard(&mut Said::default(), &[], |_| {});
-    let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
-    assert_eq!(steps.len(), 4, "{steps:#?}");
-    assert_eq!(steps[0], "POST /apis/apps/v1/namespaces/default/replicasets");
-    assert!(steps[1].starts_with("event ScalingReplicaSet: Scaled up replica set web-"));
-    assert!(steps[1].ends_with(" from 0 to 3"));
-    // The second write is made with the version that was read, as upstream's is: it is refused, and
-    // the next look writes it again.
-    assert_eq!(steps[2], "PUT /apis/apps/v1/namespaces/default/deployments/web/status");
-    assert_eq!(steps[3], steps[2]);
-    let Body::Object(created) = &fake::writes(&plan)[0].request.body else { panic!("an object is created") };
-    let created = created.expect::<ReplicaSet>();
-    let annotations = created.metadata.annotations.as_ref().expect("it has annotations");
-    assert_eq!(annotations[annotations::REVISION], "1");
-    assert_eq!(annotations["deployment.kubernetes.io/desired-replicas"], "3");
-    assert_eq!(annotations["deployment.kubernetes.io/max-replicas"], "4");
-    let hash = &created.metadata.labels.as_ref().expect("it has labels")[hash::LABEL];
-    assert_eq!(created.metadata.name.as_deref(), Some(format!("web-{hash}").as_str()));
-    let selector = &created.spec.as_ref().expect("it has a spec").selector;
-    assert_eq!(&selector.match_labels.as_ref().expect("it selects")[hash::LABEL], hash);
-}
-
-#[test]
-fn a_rollback_keeps_the_history_of_revisions() {
-    let plan = heard(&mut Said::default(), &[(true, 0, 0), (false, 3, 3)], |deployment| numbered(deployment, "2"));
-    let Body::Object(first) = &fake::writes(&plan)[0].request.body else { panic!("an object is written") };
-    let annotations = first.meta().annotations.as_ref().expect("it has annotations");
-    assert_eq!(annotations[annotations::REVISION], "3");
-    assert_eq!(annotations["deployment.kubernetes.io/revision-history"], "1");
-    assert!(fake::writes(&plan)[1].fresh, "scaled on top of the first write");
-}
-
-#[test]
-fn old_revisions_beyond_the_limit_go() {
-    let sets = [(false, 0, 0), (false, 0, 0), (true, 3, 3)];
-    let plan = heard(&mut Said::default(), &sets, |deployment| {
-        deployment.spec.get_or_insert_default().revision_history_limit = Some(1);
-        numbered(deployment, "3");
-        progressing(deployment, "NewReplicaSetAvailable", 5);
-        let status = deployment.status.get_or_insert_default();
-        (status.replicas, status.updated_replicas, status.available_replicas) = (Some(3), Some(3), Some(3));
-        status.observed_generation = Some(1);
-    });
-    assert_eq!(fake::lines(&plan)[0], "DELETE /apis/apps/v1/namespaces/default/replicasets/web-0abc");
-    assert_eq!(fake::writes(&plan).iter().filter(|write| write.request.method == Method::Delete).count(), 1);
-}
-
-#[test]
-fn recreate_waits_for_the_old_pods() {
-    let recreate = |deployment: &mut Deployment| {
-        let strategy = DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None };
-        deployment.spec.get_or_insert_default().strategy = Some(strategy);
-    };
-    let set = "/apis/apps/v1/namespaces/default/replicasets";
-    let plan = heard(&mut Said::default(), &[(false, 3, 3)], recreate);
-    assert_eq!(fake::lines(&plan)[0], format!("PUT {set}/web-0abc"), "down first");
-    let plan = heard(&mut Said::default(), &[(false, 0, 0)], recreate);
-    assert_eq!(fake::lines(&plan)[0], format!("POST {set}"), "all are gone");
-}
-
-#[test]
-fn a_taken_name_is_a_collision() {
-    let mut observed = fake::observed();
-    let deployment = deployment(3, &Value::Null, &Value::Null);
-    let object = Arc::new(deployment.clone().into_object());
-    let plan = sync_deployment(&object, &observed);
-    let Body::Object(wanted) = &fake::writes(&plan)[0].request.body else { panic!("an object is created") };
-    let mut other = wanted.expect::<ReplicaSet>().clone();
-    other.spec.get_or_insert_default().template = Some(template("something else"));
-    observed.stores.insert(other.into_object());
-    observed.stores.insert((*object).clone());
-    let key = WorkKey::new(Kind::Deployment, object.key());
-    let mut turn = fake::turn(&observed, key);
-    turn.phase = CREATE_FAILED;
-    turn.answers = vec![fake::refused(&plan, Reason::AlreadyExists)];
-    let plan = DeploymentController.reconcile(&turn);
-    assert!(plan.error.is_some(), "it is tried again");
-    let Body::Object(written) = &fake::writes(&plan)[0].request.body else { panic!("the status is written") };
-    let status = written.expect::<Deployment>().status.as_ref().expect("it has a status");
-    assert_eq!(status.collision_count, Some(1));
 }

@@ -13,7 +13,7 @@ use kubarium::controllers::endpointslice::MANAGED_BY;
 use kubarium::controllers::endpointslice::endpoint;
 use kubarium::controllers::endpointslice::reconcile::View;
 
-use super::tables::Table;
+use super::read;
 
 fn object(kind: Kind, value: &Value) -> Object {
     Object::from_value(kind, value, &mut |_| {}).unwrap_or_else(|error| panic!("{value}: {error}"))
@@ -214,7 +214,7 @@ fn packing(case: &Value, expect: &Value, name: &str) {
 
 #[test]
 fn endpointslice() {
-    let table = Table::read("controllers", "endpointslice");
+    let table = read("endpointslice");
     table.run(&["a"], |_, name, case, expect| conditions(case, expect, name));
     table.run(&["b"], |_, name, case, expect| membership(case, expect, name));
     table.run(&["c"], |_, name, case, expect| ports(case, expect, name));

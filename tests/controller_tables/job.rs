@@ -14,7 +14,7 @@ use kubarium::controllers::job::{FINALIZER, JobController, failure_policy};
 use kubarium::controllers::{Answer, Controller, Observed, Step, Turn, WorkKey, fake, owners};
 use kubarium::sim::persistent::{OrdMap, OrdSet};
 
-use super::tables::Table;
+use super::read;
 
 fn number(value: &Value) -> Option<i32> {
     value.as_i64().map(|number| i32::try_from(number).expect("not a big number"))
@@ -112,6 +112,10 @@ impl Bench {
         let before = &case["previousStatus"];
         if !before.is_null() {
             *status = serde_json::from_value(before.clone()).expect("a status");
+        }
+        if case["wasSuspended"] == true {
+            let suspended = json!([{ "type": "Suspended", "status": "True", "reason": "JobSuspended" }]);
+            status.conditions = serde_json::from_value(suspended).ok();
         }
         if let Some(ago) = case["startedAgoSeconds"].as_i64().or(case["startTimeAgoSeconds"].as_i64()) {
             status.start_time = Some(time::time(observed.unix_micros - ago * 1_000_000));
@@ -244,7 +248,7 @@ fn check_conditions(case: &Value, expect: &Value, status: &JobStatus, name: &str
 
 #[test]
 fn job_sync() {
-    let table = Table::read("controllers", "job-sync");
+    let table = read("job-sync");
     table.run(&["a"], |_, name, case, expect| {
         let mut bench = Bench::new(case);
         bench.sync();
@@ -294,7 +298,7 @@ fn ended(now: i64, times: &Value) -> Vec<Arc<Object>> {
 
 #[test]
 fn job_backoff() {
-    let table = Table::read("controllers", "job-backoff");
+    let table = read("job-backoff");
     let now = fake::EPOCH_SECS * 1_000_000;
     let seconds = |value: &Value| value.as_u64().map(Duration::from_secs);
     let since = |value: &Value| now - value.as_i64().unwrap_or(0) * 1_000_000;
@@ -326,7 +330,7 @@ fn job_backoff() {
                 }
             }
         }
-        let read = Object::from_value(Kind::Pod, &value, &mut |_| {});
+        let read = Object::from_value(Kind::Pod, &value, &mut |field| panic!("{name}: unknown field {field}"));
         let pod = read.unwrap_or_else(|error| panic!("{name}: {error}"));
         let at = serde_json::to_value(time::time(backoff::finished_at(pod.expect()))).expect("a date");
         assert_eq!(at, expect["finishedAt"], "{name}");
@@ -377,7 +381,7 @@ fn rows(pods: &[Arc<Object>]) -> Vec<(Option<String>, Option<String>)> {
 
 #[test]
 fn job_indexed() {
-    let table = Table::read("controllers", "job-indexed");
+    let table = read("job-indexed");
     table.run(&["a"], |_, name, case, expect| {
         let (own, _, completions) = indexed(case);
         let (before, now) = indexes::succeeded(&own, completions, &pods(&case["pods"]));
@@ -423,8 +427,15 @@ fn job_indexed() {
         assert_eq!(json!(kept), expect["keptUntilReplaced"], "{name}");
     });
     table.run(&["f"], |_, name, case, expect| {
-        let (_, spec, _) = indexed(case);
+        let (_, mut spec, _) = indexed(case);
+        if !case["rules"].is_null() {
+            spec.pod_failure_policy = serde_json::from_value(json!({ "rules": case["rules"] })).ok();
+        }
         let mut replaced = (!case["replacing"].is_null()).then(|| pod("old", &case["replacing"]));
+        if let Some(own) = replaced.as_mut().filter(|_| !case["replacing"]["conditions"].is_null()) {
+            let conditions = serde_json::from_value(case["replacing"]["conditions"].clone()).expect("conditions");
+            own.status.get_or_insert_default().conditions = Some(conditions);
+        }
         if let Some(code) = number(&case["replacing"]["exitCode"]) {
             let status = json!({ "containerStatuses": [{ "name": "main", "image": "", "imageID": "", "ready": false,
                 "restartCount": 0, "state": { "terminated": { "exitCode": code } } }] });
@@ -469,7 +480,7 @@ fn failed_pod(own: &Value) -> Pod {
 
 #[test]
 fn job_pod_failure_policy() {
-    let table = Table::read("controllers", "job-pod-failure-policy");
+    let table = read("job-pod-failure-policy");
     table.run(&["a"], |_, name, case, expect| {
         let mut rules = case["rules"].clone();
         if case["gates"]["JobBackoffLimitPerIndex"] == false {

@@ -9,7 +9,7 @@ use kubarium::api::{Typed, time};
 use kubarium::controllers::pods;
 use kubarium::controllers::replicaset::victims;
 
-use super::tables::Table;
+use super::{read, tables::Table};
 
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
@@ -55,7 +55,7 @@ fn now(table: &Table) -> i64 {
 
 #[test]
 fn replicaset_victims() {
-    let table = Table::read("controllers", "replicaset-victims");
+    let table = read("replicaset-victims");
     let now = now(&table);
     let named = |key: &Value| {
         let name = key.as_str().expect("a pod is named");

@@ -12,7 +12,7 @@ use kubarium::api::{Body, Kind, Method, Object, ObjectKey, Request, Typed, time}
 use kubarium::controllers::statefulset::{StatefulSetController, control, identity};
 use kubarium::controllers::{Answer, Controller, Observed, Step, Turn, WorkKey, fake};
 
-use super::tables::Table;
+use super::read;
 
 /// A StatefulSet, its controller, and a small API server.
 struct Bench {
@@ -458,7 +458,7 @@ fn identity_and_claims(case: &Value, expect: &Value, name: &str) {
 
 #[test]
 fn statefulset() {
-    let table = Table::read("controllers", "statefulset");
+    let table = read("statefulset");
     table.run(&["a"], |_, name, case, expect| {
         let limit: Option<IntOrString> = serde_json::from_value(case["maxUnavailable"].clone()).expect("a limit");
         let replicas = i32::try_from(case["replicas"].as_i64().expect("replicas")).expect("not many");

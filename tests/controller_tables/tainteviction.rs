@@ -17,6 +17,13 @@ pub fn list<T: serde::de::DeserializeOwned>(value: &Value) -> Vec<T> {
     if value.is_null() { Vec::new() } else { serde_json::from_value(value.clone()).expect("a list as the API has it") }
 }
 
+/// The taints that drive pods out: the controller keeps no others.
+fn no_execute(taints: &Value) -> Vec<Taint> {
+    let mut taints: Vec<Taint> = list(taints);
+    taints.retain(|taint| taint.effect == "NoExecute");
+    taints
+}
+
 /// The seconds after which a pod goes; `None` for never.
 fn seconds(taints: &[Taint], tolerations: &[Toleration]) -> Option<u64> {
     match judge(taints, tolerations) {
@@ -39,7 +46,7 @@ pub fn toleration_times(table: &Table) {
         assert_eq!(got, expect["evictAfterSeconds"].as_i64(), "{name}");
     });
     table.run(&["d"], |_, name, case, expect| {
-        let got = seconds(&list(&case["taints"]), &list(&case["tolerations"]));
+        let got = seconds(&no_execute(&case["taints"]), &list(&case["tolerations"]));
         assert_eq!(got, expect["evictAfterSeconds"].as_u64(), "{name}");
     });
 }
@@ -99,7 +106,7 @@ pub fn sequences(table: &Table) {
     table.run(&["e"], |_, name, case, expect| {
         if let Some(pods) = case["pods"].as_object() {
             for (pod, tolerations) in pods {
-                let got = seconds(&list(&case["taints"]), &list(tolerations));
+                let got = seconds(&no_execute(&case["taints"]), &list(tolerations));
                 assert_eq!(got, expect["evictAfterSeconds"][pod].as_u64(), "{name}: {pod}");
             }
             return;
@@ -165,14 +172,23 @@ pub fn said() -> (Vec<Value>, Vec<(String, String, String)>) {
     bench.pod(&Value::Null);
     let wishes = bench.node(&json(TAINT));
     let mut events = Vec::new();
-    for wish in &wishes {
-        let plan = bench.controller.reconcile(&fake::turn(&bench.observed, wish.key.clone()));
-        for step in &plan.steps {
-            let Step::Event(event) = step else { continue };
-            let message = event.message.replace("default/web", "<namespace>/<name>");
-            events.push((event.kind.as_str().to_owned(), event.reason.to_owned(), message));
+    let mut hear = |bench: &mut Bench, wishes: &[Enqueue]| {
+        for wish in wishes {
+            let plan = bench.controller.reconcile(&fake::turn(&bench.observed, wish.key.clone()));
+            for step in &plan.steps {
+                let Step::Event(event) = step else { continue };
+                events.push((event.kind.as_str().to_owned(), event.reason.to_owned(), event.message.clone()));
+            }
         }
-    }
+    };
+    hear(&mut bench, &wishes);
+    // Another bench, whose node recovers before the pod's time is up.
+    let mut spared = Bench::new();
+    spared.pod(&json(A_WHILE));
+    let noted = spared.node(&json(TAINT));
+    hear(&mut spared, &noted);
+    let noted = spared.node(&json("[]"));
+    hear(&mut spared, &noted);
     let mut conditions = Vec::new();
     for write in fake::writes(&evicting(&mut bench, &wishes)) {
         if let Body::Json(patch) = &write.request.body {

@@ -17,7 +17,7 @@ use crate::sim::persistent::OrdMap;
 use k8s_openapi::api::core::v1::{Node, NodeCondition, Pod, Taint};
 use serde_json::json;
 
-use crate::api::{Kind, Object, ObjectKey, Reason, Request, Typed, http::content_type};
+use crate::api::{Kind, Object, ObjectKey, Reason, Request, Typed, http::content_type, time};
 use crate::client::{Change, EventKind, Involved};
 use crate::sim::SimTime;
 
@@ -87,7 +87,7 @@ fn put_taints(node: &Object, taints: &[Taint]) -> Write {
 }
 
 /// Marks pods of a node not ready (`MarkPodsNotReady`).
-fn mark_not_ready(pods: &[Arc<Object>]) -> Vec<Step> {
+fn mark_not_ready(pods: &[Arc<Object>], unix_micros: i64) -> Vec<Step> {
     let mut steps = Vec::new();
     for object in pods {
         let mut pod = object.expect::<Pod>().clone();
@@ -96,6 +96,7 @@ fn mark_not_ready(pods: &[Arc<Object>]) -> Vec<Step> {
             continue;
         };
         ready.status = "False".to_owned();
+        ready.last_transition_time = Some(time::time(unix_micros));
         let write = Write::new(Request::update_status(pod.into_object())).tolerating(&[Reason::NotFound]);
         steps.push(write.step());
         steps.push(Step::Event(Announce::warning(object, "NodeNotReady", "Node is not ready")));
@@ -166,7 +167,7 @@ impl NodeLifecycleController {
             let message = format!("Node {} status is now: NodeNotReady", object.name());
             steps.push(about(object.name(), object.uid(), "NodeNotReady", message));
         }
-        steps.extend(mark_not_ready(&pods_of(&turn.observed, object.name())));
+        steps.extend(mark_not_ready(&pods_of(&turn.observed, object.name()), turn.observed.unix_micros));
         let wish = Enqueue::after(part(object.name(), NO_EXECUTE), EVICTION_PERIOD);
         Plan { enqueue: vec![wish], ..Plan::steps("silent for too long", steps) }
     }
@@ -265,7 +266,10 @@ impl Controller for NodeLifecycleController {
         let name = &*turn.key.key.name;
         if turn.key.kind == Kind::Pod {
             return match &turn.object() {
-                Some(pod) => Plan::steps("its node is not ready", mark_not_ready(std::slice::from_ref(pod))),
+                Some(pod) => Plan::steps(
+                    "its node is not ready",
+                    mark_not_ready(std::slice::from_ref(pod), turn.observed.unix_micros),
+                ),
                 None => Plan::nothing("it is gone"),
             };
         }

@@ -53,6 +53,7 @@ fn work(key: &ObjectKey) -> Enqueue {
 fn delete(pod: &Object, unix_micros: i64) -> Vec<Step> {
     let condition = json!({
         "type": "DisruptionTarget",
+        "observedGeneration": pod.meta().generation,
         "status": "True",
         "reason": "DeletionByTaintManager",
         "message": "Taint manager: deleting due to NoExecute taint",

@@ -1,4 +1,6 @@
-//! Prefers nodes that already have the pod's images. Mirrors plugins/imagelocality. Leaves out: image volumes.
+//! Prefers nodes that already have the pod's images. Mirrors plugins/imagelocality.
+//!
+//! Volumes that are images count as containers do: 1.36 counts them, the first of it without raising the threshold.
 
 use super::super::cache::{Cache, ImageState};
 use super::super::framework::{CycleState, MAX_NODE_SCORE, Plugin, Point};
@@ -11,8 +13,8 @@ pub const NAME: &str = "ImageLocality";
 const MB: i64 = 1024 * 1024;
 /// Images smaller than this in sum count for nothing.
 const MIN_THRESHOLD: i64 = 23 * MB;
-/// More than this per container counts no further.
-const MAX_CONTAINER_THRESHOLD: i64 = 1000 * MB;
+/// More than this per image counts no further.
+const MAX_IMAGE_THRESHOLD: i64 = 1000 * MB;
 
 /// The plugin.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +40,8 @@ impl Plugin for ImageLocality {
 }
 
 /// `calculatePriority`: the sum between the thresholds, as a score.
-fn priority(sum: i64, containers: usize) -> i64 {
-    let max = MAX_CONTAINER_THRESHOLD * i64::try_from(containers).unwrap_or(i64::MAX / MAX_CONTAINER_THRESHOLD);
+fn priority(sum: i64, images: usize) -> i64 {
+    let max = MAX_IMAGE_THRESHOLD * i64::try_from(images).unwrap_or(i64::MAX / MAX_IMAGE_THRESHOLD);
     if max <= MIN_THRESHOLD {
         return 0;
     }

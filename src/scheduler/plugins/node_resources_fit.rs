@@ -257,7 +257,8 @@ pub fn free(node: &NodeInfo, resource: &str) -> i64 {
 /// `calculateResourceAllocatableRequest`: what would be requested and what there is; `None` where the
 /// resource does not count on this node or for this pod.
 pub fn allocation(name: &str, used: i64, request: i64, node: &NodeInfo) -> Option<(i64, i64)> {
-    if request == 0 && is_scalar(name) {
+    // The number of pods is nothing that is scored.
+    if name == "pods" || request == 0 && is_scalar(name) {
         return None;
     }
     let capacity = node.allocatable.get(name);

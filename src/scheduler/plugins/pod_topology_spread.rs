@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod, TopologySpreadConstraint};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as MetaLabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as MetaLabelSelector, LabelSelectorRequirement};
 
 use crate::api::Kind;
 use crate::api::node_selector::RequiredNodeAffinity;
@@ -79,15 +79,22 @@ impl Constraint {
         let mut selector = constraint.label_selector.clone();
         for key in constraint.match_label_keys.iter().flatten() {
             if let (Some(value), Some(selector)) = (pod.labels().get(key), &mut selector) {
-                selector.match_labels.get_or_insert_default().insert(key.clone(), value.clone());
+                let requirement = LabelSelectorRequirement {
+                    key: key.clone(),
+                    operator: "In".to_owned(),
+                    values: Some(vec![value.clone()]),
+                };
+                selector.match_expressions.get_or_insert_default().push(requirement);
             }
         }
         let selector = LabelSelector::from_meta(selector.as_ref())?;
+        // A selector that asks for nothing counts no pods: `countPodsMatchSelector`.
+        let counts = !selector.is_everything();
         Ok(Constraint {
             max_skew: i64::from(constraint.max_skew),
             topology_key: constraint.topology_key.clone(),
             place: cache.topologies().place(&constraint.topology_key).unwrap_or(usize::MAX),
-            matching: cache.label_sets(&pod.key.namespace, |labels| selector.matches(labels)),
+            matching: cache.label_sets(&pod.key.namespace, |labels| counts && selector.matches(labels)),
             selector,
             min_domains: usize::try_from(constraint.min_domains.unwrap_or(1)).unwrap_or(1),
             honor_affinity: constraint.node_affinity_policy.as_deref() != Some("Ignore"),

@@ -29,6 +29,13 @@ struct Once {
     conflicts: i64,
 }
 
+fn is_restricted(volume: &Volume) -> bool {
+    volume.gce_persistent_disk.is_some()
+        || volume.aws_elastic_block_store.is_some()
+        || volume.rbd.is_some()
+        || volume.iscsi.is_some()
+}
+
 /// `isVolumeConflict` with one volume of the other pod.
 fn conflicts(own: &Volume, other: &Volume) -> bool {
     let read_only = |one: Option<bool>, other: Option<bool>| one == Some(true) && other == Some(true);
@@ -87,7 +94,7 @@ impl Plugin for VolumeRestrictions {
                 once.claims.push(held.key.clone());
             }
         }
-        if once.conflicts == 0 && pod.disks.is_empty() {
+        if once.conflicts == 0 && !pod.disks.iter().any(is_restricted) {
             return Ok(PreFilter::Skip);
         }
         state.write(NAME, once);
