@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::sim::persistent::OrdMap;
+use crate::sim::{Order, TraceHash};
 use k8s_openapi::api::core::v1::{Node, Taint};
 
 use crate::api::{Object, ObjectKey};
@@ -39,6 +40,8 @@ pub struct NodeInfo {
     pub allocatable: Resource,
     /// The images it has, by every name, with their size in bytes.
     pub images: Arc<OrdMap<Arc<str>, i64>>,
+    /// Digests of their names, in order: every pod asks every node.
+    image_digests: Arc<[u64]>,
 }
 
 /// How many pods there are of each number. They are few, and asked for on every node: the first lie in the node itself.
@@ -149,6 +152,7 @@ impl NodeInfo {
             non_zero_memory: 0,
             allocatable: Resource::default(),
             images: Arc::new(OrdMap::new()),
+            image_digests: Arc::default(),
         }
     }
 
@@ -170,6 +174,9 @@ impl NodeInfo {
             }
         }
         if *self.images != images {
+            let mut digests: Vec<u64> = images.keys().map(|name| TraceHash::of(name)).collect();
+            digests.order();
+            self.image_digests = digests.into();
             self.images = Arc::new(images);
         }
         self.object = Some(object.clone());
@@ -182,6 +189,7 @@ impl NodeInfo {
         self.near = Near::default();
         self.allocatable = Resource::default();
         self.images = Arc::new(OrdMap::new());
+        self.image_digests = Arc::default();
     }
 
     /// The node's object as it is held.
@@ -210,6 +218,11 @@ impl NodeInfo {
             return self.near.labels[at].as_deref();
         }
         self.node().metadata.labels.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// Whether it has an image, by the digest of its name.
+    pub fn has_image(&self, digest: u64) -> bool {
+        self.image_digests.binary_search(&digest).is_ok()
     }
 
     /// Whether it has any image.

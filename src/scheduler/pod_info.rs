@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 
 use crate::api::{Object, ObjectKey};
-use crate::sim::shared;
+use crate::sim::{TraceHash, shared};
 
 use super::affinity_term::{self, AffinityTerm};
 use super::cache::Labels;
@@ -24,6 +24,14 @@ pub struct HostPort {
     pub port: i32,
     /// `0.0.0.0` for every address.
     pub ip: Arc<str>,
+}
+
+/// An image, with a tag.
+#[derive(Clone, Debug)]
+pub struct ImageName {
+    pub name: Arc<str>,
+    /// What nodes are asked for.
+    pub digest: u64,
 }
 
 /// The address that stands for all of them.
@@ -66,7 +74,7 @@ pub struct PodInfo {
     pub non_zero_memory: i64,
     pub host_ports: Vec<HostPort>,
     /// The images of its containers, init containers first, and of its volumes, with a tag.
-    pub images: Vec<Arc<str>>,
+    pub images: Vec<ImageName>,
     pub required_affinity: Vec<AffinityTerm>,
     pub required_anti_affinity: Vec<AffinityTerm>,
     /// With their weights.
@@ -242,12 +250,13 @@ fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
         .collect()
 }
 
-fn images(spec: &PodSpec) -> Vec<Arc<str>> {
+fn images(spec: &PodSpec) -> Vec<ImageName> {
     let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
     let of_containers = containers.map(|container| container.image.as_deref().unwrap_or_default());
     let volumes = spec.volumes.iter().flatten().filter_map(|volume| volume.image.as_ref());
     let of_volumes = volumes.map(|image| image.reference.as_deref().unwrap_or_default());
-    of_containers.chain(of_volumes).map(normalized_image_name).collect()
+    let names = of_containers.chain(of_volumes).map(normalized_image_name);
+    names.map(|name| ImageName { digest: TraceHash::of(&name), name }).collect()
 }
 
 /// An image name with its tag: `nginx` is `nginx:latest`.

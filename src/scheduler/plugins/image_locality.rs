@@ -33,8 +33,8 @@ impl Plugin for ImageLocality {
         if !node.has_images() {
             return 0;
         }
-        let present = pod.images.iter().filter(|image| node.images.contains_key(&***image));
-        let sum = present.filter_map(|image| cache.image(image)).map(|state| scaled(state, cache.len())).sum();
+        let present = pod.images.iter().filter(|image| node.has_image(image.digest));
+        let sum = present.filter_map(|image| cache.image(&image.name)).map(|state| scaled(state, cache.len())).sum();
         priority(sum, pod.images.len())
     }
 }
