@@ -123,7 +123,17 @@ fn a_job_can_be_suspended_and_expires() {
     pass(&mut session, 60);
     assert!(session.objects(Kind::Pod).is_empty(), "a suspended Job has no pods");
     assert_eq!(conditions(&job(&session, "sleeps")), ["Suspended=True JobSuspended"]);
+    let started = |session: &Session| job(session, "sleeps").status.is_some_and(|status| status.start_time.is_some());
+    assert!(!started(&session), "it has not started");
+    let asks =
+        r#"{"spec":{"template":{"spec":{"containers":[{"name":"sleeps","resources":{"requests":{"cpu":"20m"}}}]}}}}"#;
+    run(&mut session, &format!("kubectl patch job sleeps -p '{asks}'"), "");
     run(&mut session, "kubectl patch job sleeps -p '{\"spec\":{\"suspend\":false}}'", "");
+    pass(&mut session, 10);
+    assert_eq!(conditions(&job(&session, "sleeps")), ["Suspended=False JobResumed"]);
+    assert!(started(&session));
+    let pods = session.objects(Kind::Pod);
+    assert_eq!(pods[0].to_value()["spec"]["containers"][0]["resources"]["requests"]["cpu"], "20m");
     run(&mut session, "kubectl wait --for=condition=complete job/sleeps --timeout=300s", "");
     pass(&mut session, 90);
     assert!(session.objects(Kind::Job).is_empty() && session.objects(Kind::Pod).is_empty(), "it went after 30 s");

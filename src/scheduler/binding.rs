@@ -244,7 +244,8 @@ impl Scheduler {
     }
 }
 
-fn status_patch(key: &ObjectKey, status: serde_json::Value) -> Request {
+/// A write of a part of a pod's status.
+pub(super) fn status_patch(key: &ObjectKey, status: serde_json::Value) -> Request {
     let patch = json!({ "status": status });
     let info = Kind::Pod.info();
     Request::patch(info, &key.namespace, &key.name, "status", content_type::STRATEGIC_MERGE_PATCH, patch)

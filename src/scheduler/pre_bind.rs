@@ -5,9 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::api::{Body, Message, Object, ObjectKey, Request, Response};
 use crate::sim::{Ctx, SimTime};
 
+use super::binding::status_patch;
 use super::process::{BindingCycle, Purpose, Scheduler, token};
 
 /// How often is looked whether the volumes are there.
@@ -32,6 +35,10 @@ impl Scheduler {
         let timeout = config.map_or(600, |profile| profile.args.volume_binding.bind_timeout_seconds);
         let deadline = ctx.now() + Duration::from_secs(timeout);
         let key = cycle.queued.pod.key.clone();
+        if cycle.queued.pod.nominated_node() != &*cycle.node {
+            // Others may see where it will be (NominatedNodeNameForExpectation).
+            self.tell(ctx, status_patch(&key, json!({ "nominatedNodeName": &*cycle.node })));
+        }
         self.waiting.insert(key.clone(), Waiting { cycle, written: Vec::new(), due: None, deadline });
         self.write_next(ctx, &key);
     }

@@ -92,7 +92,9 @@ impl FakeApiServer {
                 if segments.last() == Some(&"status") {
                     let key = ObjectKey::new(segments[4], segments[6]);
                     let mut pod = self.objects[&(Kind::Pod, key)].to_value();
-                    pod["status"]["conditions"] = patch["status"]["conditions"].clone();
+                    for (field, value) in patch["status"].as_object().into_iter().flatten() {
+                        pod["status"][field] = value.clone();
+                    }
                     self.put(ctx, Kind::Pod, pod);
                 }
                 Response::ok(Body::Empty)
@@ -233,6 +235,11 @@ impl World {
     fn node_of(&self, pod: &str) -> String {
         let pod = &self.server().objects[&(Kind::Pod, ObjectKey::new("default", pod))];
         pod.to_value()["spec"]["nodeName"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn nominated(&self, pod: &str) -> String {
+        let pod = &self.server().objects[&(Kind::Pod, ObjectKey::new("default", pod))];
+        pod.to_value()["status"]["nominatedNodeName"].as_str().unwrap_or_default().to_owned()
     }
 
     fn record(&self, pod: &str) -> &DecisionRecord {
@@ -577,6 +584,7 @@ fn a_pod_waits_until_its_volume_is_made_where_it_goes() {
     assert_eq!(stored(&world)["metadata"]["annotations"], selected);
     assert_eq!(world.node_of("user"), "", "nobody has made the volume yet");
     assert!(world.scheduler().cache().is_assumed(&ObjectKey::new("default", "user")));
+    assert_eq!(world.nominated("user"), "node-a", "others may see where it will be");
     world.put(&json!({ "kind": "PersistentVolume", "metadata": { "name": "made" }, "spec": {} }));
     let bound = json!({ "volume.kubernetes.io/selected-node": "node-a", "pv.kubernetes.io/bind-completed": "yes" });
     world.put(&claim(bound, "made"));
@@ -594,6 +602,7 @@ fn a_provisioner_that_gives_up_sends_the_pod_back() {
     let said = "event FailedScheduling: running PreBind plugin \"VolumeBinding\": binding volumes: \
         provisioning failed for PVC \"data\"";
     assert!(world.server().writes.iter().any(|write| write == said), "{:?}", world.server().writes);
+    assert_eq!(world.nominated("user"), "", "it is not to go there any more");
     world.run(5_000);
     assert_eq!(world.record("user").attempt, 2, "it is tried again after its back-off");
 }

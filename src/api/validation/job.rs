@@ -231,13 +231,7 @@ pub fn job_update(new: &Job, old: &Job, errors: &mut Errors) {
     completions_update(spec, before, &path, errors);
     let shown = |selector: &Option<_>| selector.as_ref().map_or_else(BadValue::null, selectors::shown);
     immutable(&spec.selector, &before.selector, shown, &path.child("selector"), errors);
-    let never_started = old.status.as_ref().unwrap_or(&empty_status).start_time.is_none();
-    let template = if before.suspend == Some(true) && never_started {
-        with_scheduling_of(&before.template, &spec.template)
-    } else {
-        before.template.clone()
-    };
-    immutable(&spec.template, &template, BadValue::json, &path.child("template"), errors);
+    template_update(spec, before, old.status.as_ref().unwrap_or(&empty_status), &path.child("template"), errors);
     immutable_option(&spec.completion_mode, &before.completion_mode, &path.child("completionMode"), errors);
     immutable_option(&spec.pod_failure_policy, &before.pod_failure_policy, &path.child("podFailurePolicy"), errors);
     let limit = path.child("backoffLimitPerIndex");
@@ -260,8 +254,31 @@ fn completions_update(new: &JobSpec, old: &JobSpec, path: &Path, errors: &mut Er
     }
 }
 
-/// A template with what of the new one may differ while the Job is suspended and has not begun
-/// (`validatePodTemplateUpdate`).
+/// `validatePodTemplateUpdate`: while a Job is suspended, and has not begun or runs no more, its pods may be told to ask
+/// for something else and to go elsewhere.
+fn template_update(new: &JobSpec, old: &JobSpec, status: &JobStatus, path: &Path, errors: &mut Errors) {
+    let conditions = status.conditions.iter().flatten();
+    let is_marked = conditions.into_iter().any(|own| own.type_ == "Suspended" && own.status == "True");
+    let rests = status.start_time.is_none() || is_marked && status.active.unwrap_or(0) == 0;
+    if old.suspend == Some(true) && rests {
+        let kept = with_resources_of(with_scheduling_of(&old.template, &new.template), &new.template);
+        immutable_option(&new.template.spec, &kept.spec, &path.child("spec"), errors);
+    } else {
+        immutable(&new.template, &old.template, BadValue::json, path, errors);
+    }
+}
+
+/// The template with the resources of the new one's containers (MutablePodResourcesForSuspendedJobs).
+fn with_resources_of(mut kept: PodTemplateSpec, new: &PodTemplateSpec) -> PodTemplateSpec {
+    let (Some(spec), Some(new)) = (kept.spec.as_mut(), new.spec.as_ref()) else { return kept };
+    let inits = spec.init_containers.iter_mut().flatten().zip(new.init_containers.iter().flatten());
+    for (own, new) in spec.containers.iter_mut().zip(&new.containers).chain(inits) {
+        own.resources.clone_from(&new.resources);
+    }
+    kept
+}
+
+/// A template with what of the new one's scheduling may differ (MutableSchedulingDirectivesForSuspendedJobs).
 fn with_scheduling_of(old: &PodTemplateSpec, new: &PodTemplateSpec) -> PodTemplateSpec {
     let mut kept = old.clone();
     let (meta, new_meta) = (kept.metadata.get_or_insert_default(), new.metadata.clone().unwrap_or_default());
@@ -282,4 +299,45 @@ fn with_scheduling_of(old: &PodTemplateSpec, new: &PodTemplateSpec) -> PodTempla
     spec.tolerations = new_spec.tolerations;
     spec.scheduling_gates = new_spec.scheduling_gates;
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn spec(suspend: bool, image: &str, cpu: &str, zone: &str) -> JobSpec {
+        let pod = json!({
+            "containers": [{ "name": "c", "image": image, "resources": { "requests": { "cpu": cpu } } }],
+            "nodeSelector": { "zone": zone },
+        });
+        serde_json::from_value(json!({ "suspend": suspend, "template": { "spec": pod } })).expect("a spec")
+    }
+
+    #[test]
+    fn a_template_may_change_while_the_job_rests() {
+        let marked = json!([{ "type": "Suspended", "status": "True" }]);
+        let time = "2024-01-01T00:00:00Z";
+        for (suspended, status, path) in [
+            (false, json!({}), Some("spec.template")),
+            (true, json!({}), None),
+            (true, json!({ "startTime": time }), Some("spec.template")),
+            (true, json!({ "startTime": time, "conditions": marked }), None),
+            (true, json!({ "startTime": time, "conditions": marked, "active": 1 }), Some("spec.template")),
+        ] {
+            let found = |new: &JobSpec, status: &Value| {
+                let status: JobStatus = serde_json::from_value(status.clone()).expect("a status");
+                let old = spec(suspended, "busybox", "1", "a");
+                let mut errors = Errors::default();
+                template_update(new, &old, &status, &Path::new("spec.template"), &mut errors);
+                errors.into_iter().next().map(|error| error.field.clone())
+            };
+            for new in [spec(false, "busybox", "2", "a"), spec(false, "busybox", "1", "b")] {
+                assert_eq!(found(&new, &status).as_deref(), path, "{suspended} {status}");
+            }
+            let image = path.unwrap_or("spec.template.spec");
+            assert_eq!(found(&spec(true, "nginx", "1", "a"), &status).as_deref(), Some(image), "{suspended} {status}");
+        }
+    }
 }

@@ -57,9 +57,12 @@ pub fn update(new: &Job, old: &Job, errors: &mut Errors) {
         let path = path.child("completionTime");
         errors.push(FieldError::invalid(&path, BadValue::json(ended), "completionTime cannot be mutated"));
     }
-    if before.start_time.is_some() && status.start_time != before.start_time && spec.suspend != Some(true) {
-        let detail = "startTime cannot be removed for unsuspended job";
-        errors.push(FieldError::required(&path.child("startTime"), detail));
+    let resumes = is(before, "Suspended") && !is(status, "Suspended");
+    let restarts = before.start_time.is_some() && status.start_time != before.start_time;
+    if restarts && spec.suspend != Some(true) && !resumes {
+        let shown = status.start_time.as_ref().map_or_else(BadValue::null, BadValue::json);
+        let detail = "field is immutable for unsuspended job once set";
+        errors.push(FieldError::invalid(&path.child("startTime"), shown, detail));
     }
     if is(before, "SuccessCriteriaMet") && !is(status, "SuccessCriteriaMet") {
         let detail = "cannot disable the SuccessCriteriaMet=True condition";
@@ -205,5 +208,41 @@ fn conditions(spec: &JobSpec, status: &JobStatus, path: &Path, errors: &mut Erro
     if spec.success_policy.is_some() && !met && is(status, "Complete") {
         let detail = "cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True";
         errors.push(FieldError::invalid_as_a_whole(&whole, detail));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_job_starts_once_unless_it_was_suspended() {
+        let job = |suspend: bool, mark: &str, hour: Option<u32>| -> Job {
+            let start = hour.map(|hour| format!("2024-01-01T{hour:02}:00:00Z"));
+            let mark = json!({ "type": "Suspended", "status": mark, "lastTransitionTime": "2024-01-01T00:00:00Z" });
+            serde_json::from_value(json!({
+                "metadata": { "name": "j", "namespace": "default", "resourceVersion": "1" },
+                "spec": { "suspend": suspend, "template": {} },
+                "status": { "startTime": start, "conditions": [mark] },
+            }))
+            .expect("a job")
+        };
+        for (new, old, why) in [
+            (job(false, "False", Some(1)), job(false, "False", None), None),
+            (job(true, "True", None), job(true, "False", Some(1)), None),
+            (job(false, "False", Some(2)), job(false, "True", Some(1)), None),
+            (job(false, "False", Some(2)), job(false, "False", Some(1)), Some("\"2024-01-01T02:00:00Z\"")),
+            (job(false, "False", None), job(false, "False", Some(1)), Some("\"null\"")),
+        ] {
+            let mut errors = Errors::default();
+            update(&new, &old, &mut errors);
+            let found: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+            let wanted = why.map(|value| {
+                format!("status.startTime: Invalid value: {value}: field is immutable for unsuspended job once set")
+            });
+            assert_eq!(found, wanted.into_iter().collect::<Vec<_>>());
+        }
     }
 }

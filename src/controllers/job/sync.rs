@@ -305,9 +305,8 @@ impl Sync {
         if !conditions::ensure(&mut self.status, "Suspended", status, reason, message, self.now) {
             return false;
         }
-        if status == "False" {
-            self.status.start_time = Some(time::time(self.now));
-        }
+        // What is suspended has not started: it may be changed, and its deadline begins anew.
+        self.status.start_time = (status == "False").then(|| time::time(self.now));
         self.turned = Some(if status == "True" { "Suspended" } else { "Resumed" });
         true
     }

@@ -274,36 +274,60 @@ impl View<'_> {
         decision
     }
 
-    /// `updateStatefulSetAfterInvariantEstablished`: deletes outdated pods from the highest ordinal down, as
-    /// many as may be unavailable.
+    /// Deletes outdated pods from the highest ordinal down.
     fn roll(&self, replicas: &[Arc<Object>], decision: &mut Decision) {
-        let count = identity::replicas(self.typed());
-        let limit = match max_unavailable(self.rolling().and_then(|rolling| rolling.max_unavailable.as_ref()), count) {
+        let partition = self.rolling().and_then(|rolling| rolling.partition).unwrap_or(0).max(0);
+        let partition = usize::try_from(partition).unwrap_or(0).min(replicas.len());
+        match self.rolling().and_then(|rolling| rolling.max_unavailable.as_ref()) {
+            None => self.roll_one(&replicas[partition..], decision),
+            Some(limit) => self.roll_many(limit, replicas, partition, decision),
+        }
+    }
+
+    fn is_outdated(&self, pod: &Pod) -> bool {
+        identity::revision(pod) != self.update.name && !pods::is_terminating(pod) && is_created(pod)
+    }
+
+    fn update_pod(&self, pod: &Arc<Object>, decision: &mut Decision) {
+        decision.steps.push(delete(self.set, pod).tolerating(&[Reason::NotFound]).step());
+        decision.outdated_deleted += 1;
+    }
+
+    /// One at a time, once all of higher ordinals are available; what lies below does not matter.
+    fn roll_one(&self, replicas: &[Arc<Object>], decision: &mut Decision) {
+        for object in replicas.iter().rev() {
+            let pod = object.expect::<Pod>();
+            if self.is_outdated(pod) {
+                return self.update_pod(object, decision);
+            }
+            if self.is_unavailable(pod) {
+                decision.waits = Some(format!("{} to be Available before the update goes on", object.name()));
+                return;
+            }
+        }
+    }
+
+    /// `updateStatefulSetAfterInvariantEstablished`: as many as may be unavailable. No set comes here unless it has
+    /// the field from when its gate was on.
+    fn roll_many(&self, limit: &IntOrString, replicas: &[Arc<Object>], partition: usize, decision: &mut Decision) {
+        let limit = match max_unavailable(Some(limit), identity::replicas(self.typed())) {
             Ok(limit) => limit,
             Err(error) => {
                 decision.error = Some(error);
                 return;
             }
         };
-        let partition = self.rolling().and_then(|rolling| rolling.partition).unwrap_or(0).max(0);
         let unavailable: Vec<&Arc<Object>> = replicas.iter().filter(|pod| self.is_unavailable(pod.expect())).collect();
         let mut left = limit - i32::try_from(unavailable.len()).unwrap_or(i32::MAX);
-        let mut writes = Vec::new();
-        for object in replicas.iter().skip(usize::try_from(partition).unwrap_or(0)).rev() {
-            let pod = object.expect::<Pod>();
-            if identity::revision(pod) == self.update.name || pods::is_terminating(pod) || !is_created(pod) {
-                continue;
-            }
+        for object in replicas[partition..].iter().rev().filter(|object| self.is_outdated(object.expect())) {
             if left <= 0 {
                 let first = unavailable.first().map_or("a pod", |pod| pod.name());
                 decision.waits = Some(format!("{first} to be Available before the update goes on"));
                 break;
             }
-            writes.push(delete(self.set, object).tolerating(&[Reason::NotFound]).step());
-            decision.outdated_deleted += 1;
+            self.update_pod(object, decision);
             left -= 1;
         }
-        decision.steps.extend(writes);
     }
 }
 
