@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use k8s_openapi::api::core::v1::Event;
 use lz4_flex::block;
@@ -246,6 +246,34 @@ impl From<Arc<Object>> for Stored {
             POOL.with_borrow_mut(|pool| pool.enter(&cell, past));
         }
         Stored(cell)
+    }
+}
+
+/// A kept object that is at hand from when it is first looked at. It is not packed after that: for what is looked at in
+/// passing, and replaced or dropped then.
+#[derive(Clone, Debug)]
+pub struct Lazy {
+    kept: Stored,
+    read: OnceLock<Arc<Object>>,
+}
+
+impl Lazy {
+    /// Nobody has looked at it yet.
+    pub fn new(kept: Stored) -> Self {
+        Lazy { kept, read: OnceLock::new() }
+    }
+
+    /// As if nobody had looked at it yet.
+    pub fn unread(&self) -> Self {
+        Lazy::new(self.kept.clone())
+    }
+}
+
+impl Deref for Lazy {
+    type Target = Arc<Object>;
+
+    fn deref(&self) -> &Arc<Object> {
+        self.read.get_or_init(|| self.kept.object())
     }
 }
 

@@ -4,9 +4,9 @@
 //! then its resources are let go.
 
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::api::stored::Stored;
+use crate::api::stored::{Lazy, Stored};
 use crate::api::{Message, Object, ObjectKey};
 use crate::sim::Order;
 use crate::sim::persistent::{OrdMap, OrdSet};
@@ -45,8 +45,7 @@ pub struct Failure {
 /// nothing happens take little room.
 #[derive(Clone, Debug)]
 pub struct Version {
-    kept: Stored,
-    read: OnceLock<Arc<Object>>,
+    object: Lazy,
     resource_version: u64,
     requests: Amounts,
 }
@@ -54,8 +53,7 @@ pub struct Version {
 impl Version {
     fn new(object: &Arc<Object>, kept: Option<Stored>) -> Self {
         Version {
-            kept: kept.unwrap_or_else(|| object.clone().into()),
-            read: OnceLock::new(),
+            object: Lazy::new(kept.unwrap_or_else(|| object.clone().into())),
             resource_version: object.resource_version(),
             requests: pod_requests(pod::spec(object)),
         }
@@ -71,7 +69,7 @@ impl Deref for Version {
     type Target = Arc<Object>;
 
     fn deref(&self) -> &Arc<Object> {
-        self.read.get_or_init(|| self.kept.object())
+        &self.object
     }
 }
 

@@ -113,7 +113,7 @@ impl Scheduler {
         if !node_name(pod).is_empty() {
             self.pod_assigned(ctx, object);
         } else if self.is_ours(pod) {
-            let info = PodInfo::new(object);
+            let info = PodInfo::of(object, self.pods.store().kept(&object.key()).cloned());
             let node = Arc::from(info.nominated_node());
             self.cache.nominate(&Arc::new(info.clone()), &node);
             let rules = Rules { profiles: &self.profiles, cache: &self.cache };
@@ -153,7 +153,7 @@ impl Scheduler {
                     }
                     return;
                 }
-                let info = PodInfo::new(&new);
+                let info = PodInfo::of(&new, self.pods.store().kept(&new.key()).cloned());
                 let node = Arc::from(info.nominated_node());
                 // A nomination of ours that the API server does not know yet is not taken back by this.
                 if !info.nominated_node().is_empty() || !PodInfo::new(&old).nominated_node().is_empty() {

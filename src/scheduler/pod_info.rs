@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 
+use crate::api::stored::{Lazy, Stored};
 use crate::api::{Object, ObjectKey};
 use crate::sim::{TraceHash, shared};
 
@@ -53,8 +54,10 @@ pub struct PodInfo {
     pub uid: Arc<str>,
     pub resource_version: u64,
     /// `None` once it is placed: of pods on nodes there are many, and what is asked of them is below.
-    object: Option<Arc<Object>>,
+    object: Option<Lazy>,
     pub labels: Arc<Labels>,
+    scheduler_name: Arc<str>,
+    nominated_node: Arc<str>,
     /// The node it is bound to; empty before.
     node: Arc<str>,
     pub generation: Option<i64>,
@@ -90,16 +93,24 @@ pub struct PodInfo {
 impl PodInfo {
     /// Computes it. Panics on anything but a pod: pods come from the pod informer.
     pub fn new(object: &Arc<Object>) -> Self {
+        PodInfo::of(object, None)
+    }
+
+    /// The same of an object that is kept there.
+    pub fn of(object: &Arc<Object>, kept: Option<Stored>) -> Self {
         let pod: &Pod = object.expect();
+        let status = pod.status.as_ref();
         let requests = pod_requests(pod);
         let (non_zero_cpu, non_zero_memory) = non_zero_requests(pod, &requests);
-        let start = pod.status.as_ref().and_then(|status| status.start_time.as_ref());
+        let start = status.and_then(|status| status.start_time.as_ref());
         let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
         let mut info = PodInfo {
             key: object.key(),
             uid: Arc::from(object.uid()),
             resource_version: object.resource_version(),
-            object: Some(object.clone()),
+            object: Some(Lazy::new(kept.unwrap_or_else(|| object.clone().into()))),
+            scheduler_name: shared(scheduler_name(pod)),
+            nominated_node: shared(status.and_then(|status| status.nominated_node_name.as_deref()).unwrap_or_default()),
             labels: Arc::new(pod.metadata.labels.clone().unwrap_or_default()),
             node: shared(node_name(pod)),
             generation: pod.metadata.generation,
@@ -175,6 +186,11 @@ impl PodInfo {
         &self.labels
     }
 
+    /// What it is while it waits: not its object, until it is looked at again.
+    pub fn waiting(&self) -> PodInfo {
+        PodInfo { object: self.object.as_ref().map(Lazy::unread), ..self.clone() }
+    }
+
     /// Its object, of one that is to be scheduled.
     pub fn object(&self) -> &Arc<Object> {
         self.object.as_ref().expect("a pod that is placed is known by its digest alone")
@@ -192,7 +208,7 @@ impl PodInfo {
 
     /// The profile it chooses.
     pub fn scheduler_name(&self) -> &str {
-        scheduler_name(self.pod())
+        &self.scheduler_name
     }
 
     /// The node it is bound to; empty before.
@@ -202,8 +218,7 @@ impl PodInfo {
 
     /// The node a preemption chose for it; empty for none.
     pub fn nominated_node(&self) -> &str {
-        let status = self.pod().status.as_ref();
-        status.and_then(|status| status.nominated_node_name.as_deref()).unwrap_or_default()
+        &self.nominated_node
     }
 }
 

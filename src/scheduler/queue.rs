@@ -210,6 +210,7 @@ impl SchedulingQueue {
             return;
         }
         let at = (profile.queue_key(&queued), queued.sequence);
+        queued.pod = Arc::new(queued.pod.waiting());
         self.places.insert(queued.pod.key.clone(), Place::Active(at));
         self.active.insert(at, Arc::new(queued));
     }
