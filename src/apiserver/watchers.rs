@@ -12,7 +12,7 @@ use crate::api::stored::stamp;
 use crate::api::{CallId, Kind, Object, WatchType};
 use crate::sim::{ProcessId, SimTime};
 
-use super::cache::CacheEvent;
+use super::cache::{CacheEvent, node_of};
 use super::convert::served;
 use super::view::View;
 
@@ -112,13 +112,6 @@ pub struct Watchers {
     due: OrdSet<(SimTime, WatchKey)>,
     /// How many events each was sent, bookmarks among them. Apart from the watchers: it changes with every event.
     sent: OrdMap<WatchKey, u64>,
-}
-
-fn node_of(object: &Object) -> Option<&str> {
-    match object {
-        Object::Pod(pod) => pod.spec.as_ref()?.node_name.as_deref(),
-        _ => None,
-    }
 }
 
 impl Watchers {

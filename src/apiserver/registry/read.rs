@@ -201,6 +201,12 @@ impl ApiServer {
             let one = self.cache.find(stored, namespace, name).filter(|object| matches(object));
             return one.map(|object| convert::served(kind, &object)).into_iter().collect();
         }
+        if kind == Kind::Pod
+            && let Some(node) = fields.requires("spec.nodeName")
+        {
+            let own = self.cache.on_node(node).filter(|pod| namespace.is_empty() || pod.namespace() == namespace);
+            return own.filter(matches).collect();
+        }
         let prefix = prefix(kind, namespace);
         let all = self.cache.objects(stored, &prefix, &prefix).map(|(_, stored)| stored.object());
         all.filter(matches).map(|object| convert::served(kind, &object)).collect()
