@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::World;
-use super::harness::{DEPLOYMENTS, PODS, deployment, pod, said, value};
+use super::harness::{DEPLOYMENTS, PODS, deployment, names, pod, said, value};
 
 #[test]
 fn a_binding_gives_a_pod_its_node_once() {
@@ -24,6 +24,27 @@ fn a_binding_gives_a_pod_its_node_once() {
     let mut nobody = json!({"metadata": {"name": "nobody"}, "target": {"name": "node-a"}});
     nobody["target"]["kind"] = json!("Node");
     assert_eq!(said(&world.post(&format!("{PODS}/nobody/binding"), nobody)), "404 NotFound: pods \"nobody\" not found");
+}
+
+#[test]
+fn the_pods_of_a_node_are_listed_by_its_name() {
+    let mut world = World::new();
+    for name in ["web", "idle", "other"] {
+        world.post(PODS, pod(name));
+    }
+    let on = |world: &mut World, selector: &str| names(&world.get(&format!("{PODS}?fieldSelector={selector}")));
+    assert_eq!(on(&mut world, "spec.nodeName="), ["idle", "other", "web"]);
+    for (name, node) in [("web", "node-a"), ("other", "node-b")] {
+        let target = json!({"kind": "Node", "name": node});
+        world.post(&format!("{PODS}/{name}/binding"), json!({"metadata": {"name": name}, "target": target}));
+    }
+    assert_eq!(on(&mut world, "spec.nodeName=node-a"), ["web"]);
+    assert_eq!(on(&mut world, "spec.nodeName="), ["idle"]);
+    assert_eq!(on(&mut world, "spec.nodeName=node-b,metadata.name!=other"), Vec::<String>::new());
+    let elsewhere = world.get("/api/v1/namespaces/kube-system/pods?fieldSelector=spec.nodeName=node-a");
+    assert_eq!(names(&elsewhere), Vec::<String>::new());
+    world.delete(&format!("{PODS}/web"), json!({"gracePeriodSeconds": 0}));
+    assert_eq!(on(&mut world, "spec.nodeName=node-a"), Vec::<String>::new());
 }
 
 #[test]
