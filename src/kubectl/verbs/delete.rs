@@ -87,7 +87,7 @@ impl Plan {
         let all = args.is("all");
         let selecting = !args.text_or_empty("selector").is_empty();
         if all && selecting {
-            return fail("cannot set --all and --selector at the same time");
+            return fail("setting 'all' parameter but found a non empty selector. ");
         }
         Ok(Plan {
             propagation,
