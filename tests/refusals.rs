@@ -58,12 +58,64 @@ fn what_is_odd_is_warned_of() {
     let hidden = "Warning: spec.template.spec.containers[0].env[1]: hides previous definition of \"A\", which may be dropped when using apply\n";
     let applied = kubectl("kubectl apply -f -", deployment);
     assert_eq!((applied.stdout.as_str(), applied.stderr.as_str()), ("deployment.apps/web created\n", hidden));
-    // Nobody is told again where the template did not change.
+    // Told again with every new generation, and only then.
     assert_eq!(kubectl("kubectl label deployment web a=b", "").stderr, "");
-    assert_eq!(kubectl("kubectl scale deployment web --replicas=0", "").stderr, "");
-    let pod = kubectl("kubectl run a.b --image=nginx", "");
+    assert_eq!(kubectl("kubectl scale deployment web --replicas=0", "").stderr, hidden);
+    let dotted = "apiVersion: v1\nkind: Pod\nmetadata: {name: a.b}\nspec: {containers: [{name: c, image: nginx}]}\n";
+    let pod = kubectl("kubectl apply -f -", dotted);
     assert_eq!(
         pod.stderr,
         "Warning: metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [must not contain dots]\n"
     );
+}
+
+#[test]
+fn pods_are_refused_for_what_they_ask_of_their_node() {
+    let mut session = Session::ready(Config::default());
+    let mut kubectl = |line: &str, stdin: &str| session.kubectl(line, stdin, Duration::from_secs(60));
+    kubectl("kubectl label ns default pod-security.kubernetes.io/enforce=baseline", "");
+    let privileged = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i, securityContext: {privileged: true}}]}\n";
+    assert_eq!(
+        kubectl("kubectl apply -f -", privileged).stderr,
+        "Error from server (Forbidden): error when creating \"STDIN\": pods \"p\" is forbidden: violates PodSecurity \"baseline:latest\": privileged (container \"c\" must not set securityContext.privileged=true)\n"
+    );
+    assert_eq!(kubectl("kubectl run p --image=nginx", "").stdout, "pod/p created\n");
+    let sandboxed = "apiVersion: v1\nkind: Pod\nmetadata: {name: q}\nspec: {runtimeClassName: kata, containers: [{name: c, image: i}]}\n";
+    assert_eq!(
+        kubectl("kubectl apply -f -", sandboxed).stderr,
+        "Error from server (Forbidden): error when creating \"STDIN\": pods \"q\" is forbidden: pod rejected: RuntimeClass \"kata\" not found\n"
+    );
+}
+
+/// Captured from kubectl v1.32.4 against this API server.
+#[test]
+fn commands_are_refused_in_kubectls_words() {
+    let mut session = Session::ready(Config::default());
+    for (line, expected) in [
+        ("delete pods --all --selector=a=b", "setting 'all' parameter but found a non empty selector. "),
+        (
+            "expose svc kubernetes",
+            "couldn't retrieve selectors via --selector flag or introspection: the service has no pod selector set",
+        ),
+        (
+            "rollout history svc/kubernetes",
+            "error retrieving history for \"Service\", no visitor method exists for { Service}",
+        ),
+        (
+            "rollout undo svc/kubernetes",
+            "error retrieving rollbacker for \"Service\", no visitor method exists for { Service}",
+        ),
+        ("run p --image=nginx --labels=a", "unexpected label spec: a"),
+        (
+            "set image svc/kubernetes a=b",
+            "services/kubernetes the object is not a pod or does not have a pod template: *v1.Service",
+        ),
+        (
+            "taint nodes node-a a=b:NoSchedule a-",
+            "can not both modify and remove the following taint(s) in the same command: a=",
+        ),
+    ] {
+        let said = session.kubectl(&format!("kubectl {line}"), "", Duration::from_secs(60));
+        assert_eq!((said.stderr, said.code), (format!("error: {expected}\n"), Some(1)), "{line}");
+    }
 }
