@@ -416,8 +416,15 @@ fn own((key, value): (&String, &String)) -> (String, String) {
     (key.clone(), value.clone())
 }
 
-/// What is said of a kind that has no history: `GroupKindElement.Accept`.
+/// What is said of a kind that has no history: visitors know workloads, others they do not (`GroupKindElement.Accept`).
 fn unvisited(what: &str, info: &Info) -> Failure {
     let (kind, group, name) = (info.resource.group_kind(), &info.resource.group, &info.resource.kind);
-    Failure::Text(format!("error retrieving {what} for \"{kind}\", no visitor method exists for {{{group} {name}}}"))
+    let visited = ["CronJob", "Job", "Pod", "ReplicaSet", "ReplicationController"].contains(&name.as_str());
+    Failure::Text(match (visited, what) {
+        (false, _) => {
+            format!("error retrieving {what} for \"{kind}\", no visitor method exists for {{{group} {name}}}")
+        }
+        (true, "history") => format!("no history viewer has been implemented for \"{name}\""),
+        (true, _) => format!("no rollbacker has been implemented for \"{kind}\""),
+    })
 }
