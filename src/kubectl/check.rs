@@ -45,6 +45,13 @@ pub fn check(text: &str) -> Checked {
             // kubectl's visitor gives up on the whole stream here.
             return finish(visited, refused, diagnostics);
         }
+        if let Some(text) = manifest::unreadable(whole) {
+            objects += 1;
+            let failure = Failure::Text(text);
+            diagnostics.extend(manifest::diagnostics(&documents, index, &failure));
+            visited.push(failure);
+            continue;
+        }
         for value in manifest::flatten(whole) {
             objects += 1;
             let (list, failure) = match mapped(&value) {
@@ -75,9 +82,6 @@ fn finish(visited: Vec<Failure>, refused: Vec<Failure>, diagnostics: Vec<Diagnos
 
 /// Whether the server has the kind, and what kubectl says if not.
 fn mapped(value: &Value) -> Result<(), String> {
-    if let Some(text) = manifest::metadata_problem(value) {
-        return Err(format!("unable to decode \"{STDIN}\": {text}"));
-    }
     let kind = text_at(value, "/kind");
     let known = crate::api::KINDS.iter().any(|info| {
         info.api_version() == text_at(value, "/apiVersion") && (info.kind == kind || info.kind.to_lowercase() == kind)
@@ -96,15 +100,19 @@ fn refusal(value: &Arc<Value>) -> Option<Failure> {
         crate::api::KINDS.iter().filter(of_version).copied().find(|info| info.kind.to_lowercase() == kind)
     })?;
     let name = text_at(value, "/metadata/name");
-    if name.is_empty() {
-        let generate = text_at(value, "/metadata/generateName");
-        return Some(Failure::Text(match generate {
-            "" => format!(
-                "Resource: \"{group}/{version}, Resource={}\", GroupVersionKind: \"{group}/{version}, Kind={kind}\"\nName: \"\", Namespace: \"{NAMESPACE}\": resource name may not be empty",
-                info.plural
-            ),
-            _ => format!("from {generate}: cannot use generate name with apply"),
-        }));
+    let generate = text_at(value, "/metadata/generateName");
+    if name.is_empty() && !generate.is_empty() {
+        return Some(Failure::Text(format!("from {generate}: cannot use generate name with apply")));
+    }
+    let namespace = match text_at(value, "/metadata/namespace") {
+        _ if !info.namespaced() => "",
+        "" => NAMESPACE,
+        given => given,
+    };
+    if let Some(text) = manifest::unaddressable(name, namespace) {
+        let of = format!("{group}/{version}");
+        let resource = manifest::resource_text(&of, info.plural, kind, name, namespace);
+        return Some(Failure::Text(text).with_source(&manifest::retrieving(&resource), STDIN));
     }
     created(info, value).err().map(|status| Failure::Status(Arc::new(status)).with_source("creating", STDIN))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::api::decode::{self, Document};
+use crate::api::decode::{self, Document, Findings, json_writer};
 use crate::api::{Method, Request};
 
 use super::builder::{Info, text_at};
@@ -94,12 +94,12 @@ pub fn visit(io: &mut Io<'_, '_>, args: &Args, documents: &Documents) -> Result<
             // The visitor gives up on the whole stream here.
             return Ok(visited);
         }
+        if let Some(text) = unreadable(whole) {
+            problem(io, text);
+            continue;
+        }
         for value in flatten(whole) {
             validation_schema(io, args, text_at(&value, "/apiVersion"))?;
-            if let Some(text) = metadata_problem(&value) {
-                problem(io, format!("unable to decode \"{STDIN}\": {text}"));
-                continue;
-            }
             let (api_version, kind) = (text_at(&value, "/apiVersion"), text_at(&value, "/kind"));
             let name = text_at(&value, "/metadata/name");
             let given = text_at(&value, "/metadata/namespace");
@@ -124,8 +124,12 @@ pub fn visit(io: &mut Io<'_, '_>, args: &Args, documents: &Documents) -> Result<
                     continue 'documents;
                 }
                 namespace = if given.is_empty() { args.namespace().to_owned() } else { given.to_owned() };
-                if given.is_empty() && !args.is("local") {
-                    Arc::make_mut(&mut value)["metadata"]["namespace"] = Value::from(namespace.as_str());
+                if given.is_empty()
+                    && !args.is("local")
+                    && let metadata = &mut Arc::make_mut(&mut value)["metadata"]
+                    && (metadata.is_object() || metadata.is_null())
+                {
+                    metadata["namespace"] = Value::from(namespace.as_str());
                 }
             }
             let name = name.to_owned();
@@ -216,26 +220,36 @@ fn guess(text: &str) -> &str {
     field.split_once('.').map_or("", |(_, path)| path)
 }
 
-/// `List`s taken apart.
+/// `List`s taken apart. What is in a list of one kind may leave out what it is.
 pub fn flatten(value: &Value) -> Vec<Arc<Value>> {
-    match value["items"].as_array() {
-        Some(items) if text_at(value, "/kind").ends_with("List") => items.iter().cloned().map(Arc::new).collect(),
-        _ => vec![Arc::new(value.clone())],
-    }
+    let kind = text_at(value, "/kind").strip_suffix("List");
+    let (Some(kind), Some(items)) = (kind, value["items"].as_array()) else { return vec![Arc::new(value.clone())] };
+    let typed = |item: &Value| {
+        let mut item = item.clone();
+        if let Value::Object(own) = &mut item
+            && !kind.is_empty()
+            && own.get("kind").and_then(Value::as_str).unwrap_or_default().is_empty()
+        {
+            own.insert("kind".to_owned(), Value::from(kind));
+            own.insert("apiVersion".to_owned(), value["apiVersion"].clone());
+        }
+        Arc::new(item)
+    };
+    items.iter().map(typed).collect()
 }
 
-/// What is wrong with a document's type, if it has none.
+/// What is wrong with the type of a document or of what its `List` holds: `ValidateBytes`.
 pub fn kind_problems(value: &Value) -> Option<String> {
-    if !value.is_object() {
-        return Some("invalid object to validate".to_owned());
-    }
-    let mut problems = Vec::new();
-    for field in ["apiVersion", "kind"] {
-        match &value[field] {
-            Value::Null => problems.push(format!("{field} not set")),
-            Value::String(text) if text.is_empty() => problems.push(format!("{field} not set")),
-            Value::String(_) => {}
-            _ => problems.push(format!("{field} isn't string type")),
+    let mut problems = own_kind_problems(value);
+    if problems.is_empty() && text_at(value, "/kind") == "List" && text_at(value, "/apiVersion") == "v1" {
+        match value["items"].as_array() {
+            Some(items) => items.iter().flat_map(own_kind_problems).for_each(|problem| {
+                // An aggregate says everything once.
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }),
+            None => problems.push(NO_OBJECT.to_owned()),
         }
     }
     match problems.as_slice() {
@@ -245,25 +259,58 @@ pub fn kind_problems(value: &Value) -> Option<String> {
     }
 }
 
-/// What keeps kubectl from reading an object's name and labels.
-pub fn metadata_problem(value: &Value) -> Option<String> {
-    let metadata = &value["metadata"];
-    let wrong = |value: &Value, field: &str| {
-        let found = match value {
-            Value::String(_) | Value::Null => return None,
-            Value::Bool(_) => "bool",
-            Value::Number(_) => "number",
-            Value::Array(_) => "array",
-            Value::Object(_) => "object",
-        };
-        Some(format!("json: cannot unmarshal {found} into Go struct field ObjectMeta.metadata.{field} of type string"))
-    };
-    for field in ["name", "generateName", "namespace"] {
-        if let Some(problem) = wrong(&metadata[field], field) {
-            return Some(problem);
-        }
+const NO_OBJECT: &str = "invalid object to validate";
+
+/// `getObjectKind`.
+fn own_kind_problems(value: &Value) -> Vec<String> {
+    if !value.is_object() {
+        return vec![NO_OBJECT.to_owned()];
     }
-    ["labels", "annotations"]
-        .into_iter()
-        .find_map(|field| metadata[field].as_object().into_iter().flatten().find_map(|(_, value)| wrong(value, field)))
+    let of = |field: &str| match &value[field] {
+        Value::Null => Some(format!("{field} not set")),
+        Value::String(text) if field == "apiVersion" && text.is_empty() => Some(format!("{field} not set")),
+        Value::String(text) if field == "apiVersion" && text.matches('/').count() > 1 => {
+            Some(format!("unexpected GroupVersion string: {text}"))
+        }
+        Value::String(_) => None,
+        _ => Some(format!("{field} isn't string type")),
+    };
+    ["apiVersion", "kind"].into_iter().filter_map(of).collect()
+}
+
+/// What keeps kubectl from reading a document: that it says no kind, or metadata that is none.
+pub fn unreadable(value: &Value) -> Option<String> {
+    let problem = match text_at(value, "/kind") {
+        "" => Some(format!("Object 'Kind' is missing in '{}'", json_writer::compact(value))),
+        _ => Findings::of_metadata(value),
+    };
+    problem.map(|problem| format!("unable to decode \"{STDIN}\": {problem}"))
+}
+
+/// What keeps a request for an object from being made, by its name and namespace: `IsValidPathSegmentName`.
+pub fn unaddressable(name: &str, namespace: &str) -> Option<String> {
+    let wrong = |what: &str, segment: &str| {
+        let problems = match segment {
+            "." => vec!["may not be '.'"],
+            ".." => vec!["may not be '..'"],
+            _ => (["/", "%"].into_iter().zip(["may not contain '/'", "may not contain '%'"]))
+                .filter_map(|(illegal, problem)| segment.contains(illegal).then_some(problem))
+                .collect(),
+        };
+        (!problems.is_empty()).then(|| format!("invalid {what} \"{segment}\": [{}]", problems.join(" ")))
+    };
+    let unnamed = || name.is_empty().then(|| "resource name may not be empty".to_owned());
+    wrong("namespace", namespace).or_else(unnamed).or_else(|| wrong("resource name", name))
+}
+
+/// What kubectl was about when it could not look at an object.
+pub fn retrieving(resource: &str) -> String {
+    format!("retrieving current configuration of:\n{resource}\nfrom server for:")
+}
+
+/// `resource.Info.String`.
+pub fn resource_text(of: &str, plural: &str, kind: &str, name: &str, namespace: &str) -> String {
+    format!(
+        "Resource: \"{of}, Resource={plural}\", GroupVersionKind: \"{of}, Kind={kind}\"\nName: \"{name}\", Namespace: \"{namespace}\""
+    )
 }

@@ -160,7 +160,8 @@ fn decode(
     if let Some(error) = &findings.error {
         return Err(refuse(&error.json));
     }
-    let object = object.map_err(|error| refuse(&error.to_string()))?;
+    let mut object = object.map_err(|error| refuse(&error.to_string()))?;
+    mark_empty_selector(&mut object, value);
     if mode == FieldValidation::Ignore {
         return Ok((object, Vec::new()));
     }
@@ -169,6 +170,24 @@ fn decode(
         return Err(refuse(&format!("strict decoding error: {}", strict.join(", "))));
     }
     Ok((object, strict))
+}
+
+/// A workload's selector that is there and empty is no selector left out: it has labels, and none of them. Neither is
+/// ever stored.
+fn mark_empty_selector(object: &mut Object, value: &Value) {
+    let selector = match object {
+        Object::DaemonSet(own) => own.spec.as_mut().map(|spec| &mut spec.selector),
+        Object::Deployment(own) => own.spec.as_mut().map(|spec| &mut spec.selector),
+        Object::ReplicaSet(own) => own.spec.as_mut().map(|spec| &mut spec.selector),
+        Object::StatefulSet(own) => own.spec.as_mut().map(|spec| &mut spec.selector),
+        _ => None,
+    };
+    if let Some(selector) = selector
+        && selector.match_expressions.is_none()
+        && value.pointer("/spec/selector").is_some_and(Value::is_object)
+    {
+        selector.match_labels.get_or_insert_default();
+    }
 }
 
 /// The findings of strict decoding: no more than a hundred, as upstream.

@@ -234,7 +234,21 @@ fn wrong_types_are_named_as_in_go() {
             json!({"spec": {"replicas": 1.5}}),
             "number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32",
         ),
-        (Kind::Service, json!({"spec": {"ports": [{"targetPort": []}]}}), "array into Go value of type int32"),
+        (
+            Kind::Service,
+            json!({"spec": {"ports": [{"targetPort": []}]}}),
+            "array into Go struct field ServicePort.spec.ports.targetPort of type int32",
+        ),
+        (
+            Kind::Deployment,
+            json!({"spec": {"strategy": {"rollingUpdate": {"maxSurge": 1.5}}}}),
+            "number 1.5 into Go struct field RollingUpdateDeployment.spec.strategy.rollingUpdate.maxSurge of type int32",
+        ),
+        (
+            Kind::Pod,
+            json!({"metadata": {"creationTimestamp": 5}}),
+            "number into Go struct field ObjectMeta.metadata.creationTimestamp of type string",
+        ),
         (Kind::Secret, json!({"data": {"a": 1}}), "number into Go struct field Secret.data of type []uint8"),
         (Kind::Secret, json!({"data": []}), "array into Go struct field Secret.data of type map[string][]uint8"),
         (Kind::Secret, json!({"data": {"a": "hello"}}), "illegal base64 data at input byte 4"),

@@ -4,6 +4,7 @@
 //! their path, and wrong types by Go's struct and type names. The types read themselves field by field
 //! (`api/fields`); here is what they ask and tell while they do.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::Error as _;
 use serde_json::{Error, Value};
 
@@ -14,6 +15,7 @@ use super::omitempty::drops_zero;
 use super::text;
 
 use crate::api::decode::json_writer::Json;
+use crate::api::fields::Field as _;
 
 /// What went wrong with a type; only the first is kept, as Go keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,14 @@ impl Findings {
         error
     }
 
+    /// What encoding/json says of a field where it is: `UnmarshalTypeError`.
+    fn within(&self, found: &str, name: &str, go_type: &str) -> String {
+        format!(
+            "json: cannot unmarshal {found} into Go struct field {name}.{} of type {go_type}",
+            self.fields.join(".")
+        )
+    }
+
     /// A value of the wrong kind for `go_type`.
     fn mismatch(&mut self, value: &Value, go_type: &str) -> Error {
         let found = match value {
@@ -56,10 +66,7 @@ impl Findings {
             value => json_kind(value).to_owned(),
         };
         let json = match self.structs.last() {
-            Some(name) if !self.fields.is_empty() => format!(
-                "json: cannot unmarshal {found} into Go struct field {name}.{} of type {go_type}",
-                self.fields.join(".")
-            ),
+            Some(name) if !self.fields.is_empty() => self.within(&found, name, go_type),
             _ => format!("json: cannot unmarshal {found} into Go value of type {go_type}"),
         };
         let kind = go_kind(value);
@@ -140,6 +147,15 @@ impl Findings {
         length
     }
 
+    /// Reads an object's metadata and nothing else, as kubectl does (`metadataOnlyObject`): Go's sentence where
+    /// it cannot.
+    pub fn of_metadata(value: &Value) -> Option<String> {
+        let mut findings = Findings { structs: vec!["metadataOnlyObject"], ..Findings::default() };
+        findings.enter_field("metadata");
+        ObjectMeta::empty().read(value.get("metadata")?, &mut findings).err()?;
+        findings.error.map(|error| error.json)
+    }
+
     /// What to read the value with once more, without its zeros; `None` where there are none.
     pub fn without_zeros(&mut self) -> Option<Findings> {
         let zeros = std::mem::take(&mut self.zeros);
@@ -170,8 +186,15 @@ impl Findings {
         }
     }
 
+    /// What a type's own `UnmarshalJSON` says. Of a value of the wrong kind encoding/json adds where it was
+    /// (`addErrorContext`), the converter does not.
     pub(in crate::api) fn plain_error(&mut self, message: String) -> Error {
-        self.fail(message.clone(), message)
+        let mismatch = message.strip_prefix("json: cannot unmarshal ");
+        let json = match (mismatch.and_then(|rest| rest.split_once(" into Go value of type ")), self.structs.last()) {
+            (Some((found, go_type)), Some(name)) if !self.fields.is_empty() => self.within(found, name, go_type),
+            _ => message.clone(),
+        };
+        self.fail(json, message)
     }
 
     /// Goes to a struct's field; says how long the path was.

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Endpoints;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde_json::Value;
 
-use super::{age, column};
+use super::{age, column, or};
 use crate::api::kind::{AGE, Column, NAME};
 use crate::api::object::Object;
 
@@ -47,7 +47,7 @@ fn shortened(list: &[String], none: &str) -> String {
     if list.len() > SHOWN_MAX {
         return format!("{} + {} more...", list[..SHOWN_MAX].join(","), list.len() - SHOWN_MAX);
     }
-    if list.is_empty() { none.to_owned() } else { list.join(",") }
+    or(Some(&list.join(",")), none)
 }
 
 /// `net.JoinHostPort`.
@@ -67,7 +67,8 @@ fn addresses(endpoints: &Endpoints) -> String {
             list.extend(addresses().map(|address| join(&address.ip, port.port)));
         }
     }
-    shortened(&list, "<none>")
+    // No subsets are none; subsets in which nobody is ready leave the cell empty.
+    shortened(&list, if endpoints.subsets.as_ref().is_none_or(Vec::is_empty) { "<none>" } else { "" })
 }
 
 /// The cells of an Endpoints.

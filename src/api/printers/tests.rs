@@ -100,6 +100,20 @@ fn rows_are_those_of_the_corpus() {
 }
 
 #[test]
+fn endpoints_of_whom_nobody_is_ready_are_not_none() {
+    let cell = |kind: Kind, column: usize, value: &Value| {
+        let mut object = Object::from_value(kind, value, &mut |_| {}).expect("an object");
+        (kind.info().default)(&mut object);
+        (kind.info().row)(&object, NOW)[column].clone()
+    };
+    let waiting = json!({"subsets": [{"notReadyAddresses": [{"ip": "1.2.3.4"}], "ports": [{"port": 80}]}]});
+    assert_eq!(cell(Kind::Endpoints, 1, &waiting), "");
+    assert_eq!(cell(Kind::Endpoints, 1, &json!({"subsets": []})), "<none>");
+    let slice = json!({"addressType": "IPv4", "endpoints": [], "ports": [{}]});
+    assert_eq!(cell(Kind::EndpointSlice, 2, &slice), "<unset>");
+}
+
+#[test]
 fn columns_are_those_of_the_corpus() {
     let columns = read("get-columns.json");
     let mut checked = 0;

@@ -50,6 +50,7 @@ pub mod tolerations;
 pub mod volume_projections;
 pub mod volume_sources;
 pub mod volumes;
+pub mod warnings;
 pub mod windows;
 pub mod workloads;
 

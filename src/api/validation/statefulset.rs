@@ -138,7 +138,9 @@ fn selector_and_labels(spec: &StatefulSetSpec, path: &Path, errors: &mut Errors)
     }
     let path = path.child("template");
     let labels = spec.template.metadata.as_ref().and_then(|meta| meta.labels.as_ref());
-    if !selectors::is_empty(selector) && !selectors::matches(selector, labels) {
+    // A selector left out selects nothing; an empty one everything.
+    let matched = !selectors::is_unset(selector) && selectors::matches(selector, labels);
+    if !matched {
         let shown = labels.map_or_else(|| BadValue::raw("null".to_owned()), BadValue::json);
         let detail = "`selector` does not match template `labels`";
         errors.push(FieldError::invalid(&path.child("metadata").child("labels"), shown, detail));

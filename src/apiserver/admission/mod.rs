@@ -1,11 +1,12 @@
 //! Admission: what the server adds to an object or refuses, plugin by plugin in upstream's order.
 //!
-//! Mirrors pkg/kubeapiserver/options/plugins.go. Leaves out: PodSecurity (privileged by default), NodeRestriction,
-//! webhooks, policies: nothing here for them to act on.
+//! Mirrors pkg/kubeapiserver/options/plugins.go. Leaves out: NodeRestriction, webhooks, policies: nothing here for
+//! them to act on.
 
 pub mod default_toleration_seconds;
 mod limit_ranger;
 mod namespace_lifecycle;
+mod pod_security;
 mod priority;
 pub(super) mod resource_quota;
 mod service_account;
@@ -64,6 +65,18 @@ fn marks(object: &Object) -> Option<(usize, usize, Option<i32>, usize, usize)> {
         spec.service_account_name.as_ref().map_or(0, String::len),
         pod.metadata.annotations.as_ref().map_or(0, |all| all.values().map(String::len).sum()),
     ))
+}
+
+/// There are no runtime classes here, so that a pod can only name one that is missing.
+fn runtime_class(object: &Object) -> Result<(), Status> {
+    let Object::Pod(pod) = object else { return Ok(()) };
+    match pod.spec.as_ref().and_then(|spec| spec.runtime_class_name.as_deref()) {
+        None | Some("") => Ok(()),
+        Some(name) => {
+            let why = format!("pod rejected: RuntimeClass \"{name}\" not found");
+            Err(forbidden(object.info(), object, &why))
+        }
+    }
 }
 
 fn verdict(plugin: &'static str, said: Said) -> Admitted {
@@ -133,6 +146,10 @@ impl ApiServer {
         ask("StorageObjectInUseProtection", kept, object, &mut |object| {
             storage::protect(object);
             Ok(())
+        })?;
+        runtime_class(object).map_err(|status| {
+            verdicts.push(verdict("RuntimeClass", Said::Denied(status.message.as_str().into())));
+            status.into()
         })
     }
 
@@ -147,6 +164,9 @@ impl ApiServer {
         let bounded = matches!(kind, Kind::Pod | Kind::PersistentVolumeClaim);
         let limits = if bounded { limit_ranger::validate(&self.cache, object) } else { Ok(()) };
         deny("LimitRanger", limits, verdicts)?;
+        pod_security::validate(&self.cache, object).inspect_err(|status| {
+            verdicts.push(verdict("PodSecurity", Said::Denied(status.message.as_str().into())));
+        })?;
         deny("Priority", priority::validate(&self.cache, object, true), verdicts)?;
         let charges = resource_quota::concerned(&self.cache, object, None, unix_micros);
         let said = match &charges {

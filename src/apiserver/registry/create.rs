@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::api::etcd::{Compare, EtcdError, EtcdRequest, EtcdResponse, Op};
 use crate::api::http::content_type;
 use crate::api::stored::stamp;
+use crate::api::validation::warnings;
 use crate::api::{Body, Kind, Message, Object, Reason, Status, time};
 use crate::sim::{Ctx, Random};
 
@@ -161,6 +162,7 @@ impl ApiServer {
         if !findings.is_empty() {
             return Err(Status::invalid(info, object.name(), &findings));
         }
+        call.warnings.extend(warnings::on_create(object).into_iter().map(Arc::from));
         Ok(generated)
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::api::validation::warnings;
 use crate::api::{FieldError, KindInfo, Message, Object, Reason, Status, time};
 use crate::sim::Ctx;
 
@@ -78,6 +79,9 @@ impl ApiServer {
         let findings = validate(&new, &served);
         if !findings.is_empty() {
             return Err(Status::invalid(info, new.name(), &findings));
+        }
+        if resource.subresource.is_empty() {
+            call.warnings.extend(warnings::on_update(&new, &served).into_iter().map(Arc::from));
         }
         call.stage(ctx, Stage::ValidatingAdmission);
         self.validate_update(&new, &served, !resource.subresource.is_empty())?;

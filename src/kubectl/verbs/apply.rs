@@ -99,39 +99,23 @@ fn client_side(io: &mut Io<'_, '_>, args: &Args, dry: DryRun, info: &Info) -> Re
         if !generate.is_empty() {
             return fail(format!("from {generate}: cannot use generate name with apply"));
         }
-        let name = resource_error(info);
-        return fail(format!("{name}: resource name may not be empty"));
+    }
+    if let Some(text) = manifest::unaddressable(&info.name, &info.namespace) {
+        return Err(Failure::Text(text).with_source(&manifest::retrieving(&resource_error(info)), &info.source).into());
     }
     let path = info.path();
     match attempt(io.ask(|| Request::new(Method::Get, path.as_str())))? {
         Ok(response) => change(io, args, dry, info, &value(&response)),
         Err(failure) if failure.is_not_found() => create(io, args, dry, info),
-        Err(failure) => {
-            let failure = match failure {
-                Failure::Connection(_) => failure,
-                other => Failure::Text(format!(
-                    "Error from server: error when retrieving current configuration of:\n{}\nfrom server for: \"{}\": {}",
-                    resource_error(info),
-                    info.source,
-                    other.plain()
-                )),
-            };
-            Err(failure.into())
-        }
+        Err(failure @ Failure::Connection(_)) => Err(failure.into()),
+        Err(failure) => Err(failure.with_source(&manifest::retrieving(&resource_error(info)), &info.source).into()),
     }
 }
 
 fn resource_error(info: &Info) -> String {
     let resource = &info.resource;
-    format!(
-        "Resource: \"{}, Resource={}\", GroupVersionKind: \"{}, Kind={}\"\nName: \"{}\", Namespace: \"{}\"",
-        group_version(&resource.group, &resource.version),
-        resource.plural,
-        group_version(&resource.group, &resource.version),
-        resource.kind,
-        info.name,
-        info.namespace
-    )
+    let of = group_version(&resource.group, &resource.version);
+    manifest::resource_text(&of, &resource.plural, &resource.kind, &info.name, &info.namespace)
 }
 
 fn group_version(group: &str, version: &str) -> String {

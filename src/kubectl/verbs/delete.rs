@@ -87,7 +87,7 @@ impl Plan {
         let all = args.is("all");
         let selecting = !args.text_or_empty("selector").is_empty();
         if all && selecting {
-            return fail("cannot set --all and --selector at the same time");
+            return fail("setting 'all' parameter but found a non empty selector. ");
         }
         Ok(Plan {
             propagation,
@@ -162,6 +162,9 @@ fn chosen(io: &mut Io<'_, '_>, args: &Args) -> Result<(Vec<Info>, Vec<Failure>),
 
 /// Deletes one object; gives its uid where the server tells.
 fn remove(io: &mut Io<'_, '_>, plan: &Plan, info: &Info) -> Result<String, Stop> {
+    if let Some(text) = manifest::unaddressable(&info.name, &info.namespace) {
+        return fail(text);
+    }
     let path = info.path();
     let response = io.ask(|| {
         let mut options = json!({"propagationPolicy": plan.propagation});

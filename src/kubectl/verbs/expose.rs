@@ -104,6 +104,9 @@ fn selector(args: &Args, info: &Info) -> Result<Value, Stop> {
     };
     match info.value.pointer(pointer) {
         Some(labels) if labels.as_object().is_some_and(|labels| !labels.is_empty()) => Ok(labels.clone()),
+        _ if info.resource.kind == "Service" => fail(
+            "couldn't retrieve selectors via --selector flag or introspection: the service has no pod selector set",
+        ),
         _ => fail(
             "couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed",
         ),

@@ -47,6 +47,10 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
             print_result(io, args, info, &object, "replaced")?;
             continue;
         }
+        if let Some(text) = manifest::unaddressable(&info.name, &info.namespace) {
+            failures.push(Failure::Text(text).with_source("replacing", &info.source));
+            continue;
+        }
         let object = versioned(io, info, object)?;
         let request = Request::new(Method::Put, info.path()).body(Body::Json(object));
         let request = dry.mark(managed(args, "kubectl-replace", request)?);

@@ -68,6 +68,9 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
     if args.is("expose") && !args.changed("port") {
         return args.usage("--port must be set when exposing a service");
     }
+    if let Some(bad) = args.text_or_empty("labels").split(',').find(|pair| !pair.is_empty() && !pair.contains('=')) {
+        return fail(format!("unexpected label spec: {bad}"));
+    }
     let dry = dry_run(args)?;
     let pod = pod(args, name, image, policy)?;
     create(io, args, dry, "pods", name, pod)?;

@@ -104,7 +104,7 @@ fn each(
             let mut new = (*info.value).clone();
             let Some(spec) = pod_spec_pointer(&info.resource.kind).and_then(|pointer| new.pointer_mut(pointer)) else {
                 return fail(format!(
-                    "{}/{} the object is not a pod or does not have a pod template: {}",
+                    "{}/{} the object is not a pod or does not have a pod template: *v1.{}",
                     info.resource.plural, info.name, info.resource.kind
                 ));
             };

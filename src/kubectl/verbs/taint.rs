@@ -83,6 +83,16 @@ fn run(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
             }
         }
     }
+    let both = |gone: &&Taint| {
+        add.iter().any(|own| own.key == gone.key && (gone.effect.is_empty() || own.effect == gone.effect))
+    };
+    let both: Vec<String> = remove.iter().filter(both).map(|gone| format!("{}={}", gone.key, gone.effect)).collect();
+    if !both.is_empty() {
+        return fail(format!(
+            "can not both modify and remove the following taint(s) in the same command: {}",
+            both.join(", ")
+        ));
+    }
     let all = args.is("all");
     if all && !args.text_or_empty("selector").is_empty() {
         return fail("setting 'all' parameter with a non-empty selector is prohibited");

@@ -295,8 +295,7 @@ fn history(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
             continue;
         }
         if info.resource.kind != "Deployment" {
-            let kind = &info.resource.kind;
-            failures.push(Failure::Text(format!("no history viewer has been implemented for \"{kind}\"")));
+            failures.push(unvisited("history", info));
             continue;
         }
         if let Err(failure) = attempt(show_history(io, args, info, revision))? {
@@ -357,8 +356,7 @@ fn undo(io: &mut Io<'_, '_>, args: &Args) -> Result<i32, Stop> {
             continue;
         }
         if info.resource.kind != "Deployment" {
-            let kind = info.resource.group_kind();
-            failures.push(Failure::Text(format!("no rollbacker has been implemented for \"{kind}\"")));
+            failures.push(unvisited("rollbacker", info));
             continue;
         }
         match attempt(roll_back(io, args, dry, info, revision))? {
@@ -416,4 +414,17 @@ fn roll_back(io: &mut Io<'_, '_>, args: &Args, dry: DryRun, info: &Info, revisio
 
 fn own((key, value): (&String, &String)) -> (String, String) {
     (key.clone(), value.clone())
+}
+
+/// What is said of a kind that has no history: visitors know workloads, others they do not (`GroupKindElement.Accept`).
+fn unvisited(what: &str, info: &Info) -> Failure {
+    let (kind, group, name) = (info.resource.group_kind(), &info.resource.group, &info.resource.kind);
+    let visited = ["CronJob", "Job", "Pod", "ReplicaSet", "ReplicationController"].contains(&name.as_str());
+    Failure::Text(match (visited, what) {
+        (false, _) => {
+            format!("error retrieving {what} for \"{kind}\", no visitor method exists for {{{group} {name}}}")
+        }
+        (true, "history") => format!("no history viewer has been implemented for \"{name}\""),
+        (true, _) => format!("no rollbacker has been implemented for \"{kind}\""),
+    })
 }
