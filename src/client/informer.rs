@@ -68,7 +68,10 @@ pub struct Change {
 /// The objects of one informer, by namespace and name. Cloning is O(1), so that a reconcile can read
 /// from a copy that does not move under it.
 #[derive(Clone, Debug, Default)]
-pub struct Store {
+pub struct Store(Arc<Held>);
+
+#[derive(Clone, Debug, Default)]
+struct Held {
     objects: OrdMap<ObjectKey, Stored>,
     /// Keys by the uid of their controlling owner.
     owned: Index,
@@ -117,7 +120,7 @@ fn controller_uid(object: &Object) -> Option<&str> {
 impl Store {
     /// The object under a key.
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<Object>> {
-        self.objects.get(key).map(Stored::object)
+        self.0.objects.get(key).map(Stored::object)
     }
 
     /// The object under a key as a `T`.
@@ -127,27 +130,28 @@ impl Store {
 
     /// Where the object under a key is kept.
     pub fn kept(&self, key: &ObjectKey) -> Option<&Stored> {
-        self.objects.get(key)
+        self.0.objects.get(key)
     }
 
     /// Whether there is an object under a key.
     pub fn contains(&self, key: &ObjectKey) -> bool {
-        self.objects.contains_key(key)
+        self.0.objects.contains_key(key)
     }
 
     /// Every key.
     pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
-        self.objects.keys()
+        self.0.objects.keys()
     }
 
     /// Every object, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, Arc<Object>)> {
-        self.objects.iter().map(|(key, stored)| (key, stored.object()))
+        self.0.objects.iter().map(|(key, stored)| (key, stored.object()))
     }
 
     /// The objects of one namespace, by name.
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = Arc<Object>> + 'a {
-        self.objects
+        self.0
+            .objects
             .range(ObjectKey::new(namespace, "")..)
             .take_while(move |(key, _)| &*key.namespace == namespace)
             .map(|(_, stored)| stored.object())
@@ -155,27 +159,27 @@ impl Store {
 
     /// The objects that the owner with this uid controls, by key.
     pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = Arc<Object>> + 'a {
-        self.owned.of(uid).filter_map(|key| self.get(key))
+        self.0.owned.of(uid).filter_map(|key| self.get(key))
     }
 
     /// The pods assigned to a node, by key.
     pub fn on_node<'a>(&'a self, node: &str) -> impl Iterator<Item = Arc<Object>> + 'a {
-        self.on_node.of(node).filter_map(|key| self.get(key))
+        self.0.on_node.of(node).filter_map(|key| self.get(key))
     }
 
     /// The nodes that pods are assigned to.
     pub fn nodes(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.on_node.0.keys()
+        self.0.on_node.0.keys()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.objects.len()
+        self.0.objects.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+        self.0.objects.is_empty()
     }
 
     /// Puts an object in place, and gives what was there. Informers do this; the scheduler's
@@ -184,17 +188,19 @@ impl Store {
         let stored = stored.into();
         let object = stored.object();
         let key = object.key();
-        let old = self.objects.insert(key.clone(), stored).map(|old| old.object());
-        self.owned.change(&key, old.as_deref().and_then(controller_uid), controller_uid(&object));
-        self.on_node.change(&key, old.as_deref().and_then(node_name), node_name(&object));
+        let held = Arc::make_mut(&mut self.0);
+        let old = held.objects.insert(key.clone(), stored).map(|old| old.object());
+        held.owned.change(&key, old.as_deref().and_then(controller_uid), controller_uid(&object));
+        held.on_node.change(&key, old.as_deref().and_then(node_name), node_name(&object));
         old
     }
 
     /// Takes an object away, and gives it.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Object>> {
-        let old = self.objects.remove(key)?.object();
-        self.owned.change(key, controller_uid(&old), None);
-        self.on_node.change(key, node_name(&old), None);
+        let held = Arc::make_mut(&mut self.0);
+        let old = held.objects.remove(key)?.object();
+        held.owned.change(key, controller_uid(&old), None);
+        held.on_node.change(key, node_name(&old), None);
         Some(old)
     }
 }

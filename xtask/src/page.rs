@@ -12,7 +12,7 @@ use crate::{Result, output, root, run, step};
 pub const BUDGET_KIB: u64 = 700;
 
 /// What the application may weigh until it is within its budget: CI holds this line.
-const CEILING_KIB: u64 = 1_445;
+const CEILING_KIB: u64 = 1_455;
 
 /// What is fetched only once somebody writes: the editor and the schema it completes from.
 const EDITOR: [&str; 2] = ["editor.js", "schema.json"];

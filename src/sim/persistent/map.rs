@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::ops::{Bound, Deref, DerefMut, Index, RangeBounds};
+use std::ops::{Bound, Index, RangeBounds};
 use std::slice;
 use std::sync::Arc;
 
@@ -10,81 +10,9 @@ use super::CHUNK;
 
 type Chunk<K, V> = Arc<Vec<(K, V)>>;
 
-/// The chunks of a map. Most maps are small and have one; of a large one a clone shares the list of them too.
-enum Chunks<K, V> {
-    None,
-    One([Chunk<K, V>; 1]),
-    Many(Arc<Vec<Chunk<K, V>>>),
-}
-
-impl<K, V> Deref for Chunks<K, V> {
-    type Target = [Chunk<K, V>];
-
-    fn deref(&self) -> &[Chunk<K, V>] {
-        match self {
-            Chunks::None => &[],
-            Chunks::One(one) => &one[..],
-            Chunks::Many(many) => &many[..],
-        }
-    }
-}
-
-impl<K, V> DerefMut for Chunks<K, V> {
-    fn deref_mut(&mut self) -> &mut [Chunk<K, V>] {
-        match self {
-            Chunks::None => &mut [],
-            Chunks::One(one) => &mut one[..],
-            Chunks::Many(many) => &mut Arc::make_mut(many)[..],
-        }
-    }
-}
-
-impl<K, V> Clone for Chunks<K, V> {
-    fn clone(&self) -> Self {
-        match self {
-            Chunks::None => Chunks::None,
-            Chunks::One(one) => Chunks::One(one.clone()),
-            Chunks::Many(many) => Chunks::Many(many.clone()),
-        }
-    }
-}
-
-impl<K, V> Chunks<K, V> {
-    /// Changes the list itself.
-    fn change<T>(&mut self, change: impl FnOnce(&mut Vec<Chunk<K, V>>) -> T) -> T {
-        if let Chunks::Many(many) = self {
-            let result = change(Arc::make_mut(many));
-            if many.len() < 2 {
-                *self = Chunks::of(std::mem::take(Arc::make_mut(many)));
-            }
-            return result;
-        }
-        let mut list = std::mem::replace(self, Chunks::None).into_vec();
-        let result = change(&mut list);
-        *self = Chunks::of(list);
-        result
-    }
-
-    fn of(mut list: Vec<Chunk<K, V>>) -> Self {
-        match list.len() {
-            0 => Chunks::None,
-            1 => list.pop().map_or(Chunks::None, |one| Chunks::One([one])),
-            _ => Chunks::Many(Arc::new(list)),
-        }
-    }
-
-    fn into_vec(self) -> Vec<Chunk<K, V>> {
-        match self {
-            Chunks::None => Vec::new(),
-            Chunks::One(one) => Vec::from(one),
-            Chunks::Many(many) => Arc::unwrap_or_clone(many),
-        }
-    }
-}
-
 /// An ordered map that is cheap to clone.
 pub struct OrdMap<K, V> {
-    chunks: Chunks<K, V>,
+    chunks: Vec<Chunk<K, V>>,
     len: usize,
 }
 
@@ -93,12 +21,12 @@ type Place = (usize, usize);
 
 impl<K, V> OrdMap<K, V> {
     pub const fn new() -> Self {
-        OrdMap { chunks: Chunks::None, len: 0 }
+        OrdMap { chunks: Vec::new(), len: 0 }
     }
 
     /// A map of one entry.
     pub fn unit(key: K, value: V) -> Self {
-        OrdMap { chunks: Chunks::One([Arc::new(vec![(key, value)])]), len: 1 }
+        OrdMap { chunks: vec![Arc::new(vec![(key, value)])], len: 1 }
     }
 
     pub const fn len(&self) -> usize {
@@ -122,7 +50,7 @@ impl<K, V> OrdMap<K, V> {
     pub fn is_same(&self, other: &Self) -> bool {
         self.len == other.len
             && self.chunks.len() == other.chunks.len()
-            && self.chunks.iter().zip(other.chunks.iter()).all(|(a, b)| Arc::ptr_eq(a, b))
+            && self.chunks.iter().zip(&other.chunks).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
     /// The entries in the order of their keys.
@@ -244,7 +172,7 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
             match self.chunks.last() {
                 Some(last) if last.len() < CHUNK => (chunk, at) = (chunk - 1, last.len()),
                 _ => {
-                    self.chunks.change(|list| list.push(Arc::new(vec![entry])));
+                    self.chunks.push(Arc::new(vec![entry]));
                     return (chunk, 0);
                 }
             }
@@ -252,7 +180,7 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
         let mut entries = Arc::make_mut(&mut self.chunks[chunk]);
         if entries.len() == CHUNK {
             let upper = Arc::new(entries.split_off(CHUNK / 2));
-            self.chunks.change(|list| list.insert(chunk + 1, upper));
+            self.chunks.insert(chunk + 1, upper);
             if at > CHUNK / 2 {
                 (chunk, at) = (chunk + 1, at - CHUNK / 2);
             }
@@ -269,14 +197,14 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
         let taken = entries.remove(at);
         let left = entries.len();
         if left == 0 {
-            self.chunks.change(|list| list.remove(chunk));
+            self.chunks.remove(chunk);
         } else if left < CHUNK / 4 {
             let before = chunk.checked_sub(1);
             for first in [Some(chunk), before].into_iter().flatten() {
                 let room = CHUNK / 2 - left;
                 let other = if first == chunk { chunk + 1 } else { first };
                 if self.chunks.get(other).is_some_and(|other| other.len() <= room) {
-                    let mut second = self.chunks.change(|list| list.remove(first + 1));
+                    let mut second = self.chunks.remove(first + 1);
                     Arc::make_mut(&mut self.chunks[first]).append(Arc::make_mut(&mut second));
                     break;
                 }
@@ -314,10 +242,10 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
 
     /// Keeps the entries of which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
-        for chunk in self.chunks.iter_mut() {
+        for chunk in &mut self.chunks {
             Arc::make_mut(chunk).retain_mut(|(key, value)| keep(key, value));
         }
-        self.chunks.change(|list| list.retain(|chunk| !chunk.is_empty()));
+        self.chunks.retain(|chunk| !chunk.is_empty());
         self.len = self.chunks.iter().map(|chunk| chunk.len()).sum();
     }
 
@@ -476,7 +404,7 @@ impl<K: Clone, V: Clone> IntoIterator for OrdMap<K, V> {
     >;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.chunks.into_vec().into_iter().flat_map(|chunk| Arc::unwrap_or_clone(chunk).into_iter())
+        self.chunks.into_iter().flat_map(|chunk| Arc::unwrap_or_clone(chunk).into_iter())
     }
 }
 
