@@ -130,7 +130,8 @@ pub fn chain(links: &[CauseLink], now: Option<EventId>, origin: SimTime, on_ask:
         let id = link.id;
         let picks = link.kind.is_some();
         let onclick = on_ask.reform(move |_: MouseEvent| Ask::Pick(Some(Selection::Message(id))));
-        let ms = (link.at.0 as i64 - origin.0 as i64) as f64 / 1_000.0;
+        // Rounded as a whole number, so that a little before is no `-0.0`.
+        let ms = (link.at.0 as i64 - origin.0 as i64 + 50).div_euclid(100) as f64 / 10.0;
         let here = now == Some(id);
         let (first, rest) = link.text.split_once(' ').unwrap_or((&link.text, ""));
         let title = if link.to.is_empty() { link.from.to_string() } else { format!("{} → {}", link.from, link.to) };
