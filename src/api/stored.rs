@@ -24,7 +24,8 @@ use super::object::{Kind, Object, Typed};
 /// How many objects that are newest under their keys stay as they are. The one that was asked for longest ago is packed.
 pub const NEWEST_MAX: usize = 16_384;
 /// How many others stay as they are: those that were replaced, of which watchers are still told, and Events.
-pub const PAST_MAX: usize = 4_096;
+/// As many as a busy minute of a hundred nodes brings: packing takes longer than what it saves there.
+pub const PAST_MAX: usize = 16_384;
 
 /// An object that is kept, mostly with the resource version of its write. A clone shares it.
 #[derive(Clone)]

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 /// How many texts are remembered: a power of two.
 const SLOTS: usize = 4_096;
-/// How much of either end of a text decides its slot.
-const ENDS: usize = 24;
-
 thread_local! {
     static TEXTS: RefCell<Vec<Option<Arc<str>>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// The slot of a text, by its length and ends: every key that is made goes through here.
 fn slot(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let ends = bytes.iter().take(ENDS).chain(bytes.iter().rev().take(ENDS));
-    // FNV-1a.
-    let hash =
-        ends.fold(0x811c_9dc5 ^ bytes.len() as u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    hash as usize % SLOTS
+    let end = |part: &[u8]| {
+        let mut eight = [0; 8];
+        eight[..part.len()].copy_from_slice(part);
+        u64::from_le_bytes(eight)
+    };
+    let length = bytes.len().min(8);
+    let (first, last) = (end(&bytes[..length]), end(&bytes[bytes.len() - length..]));
+    let mixed = (first ^ last.rotate_left(29) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize % SLOTS
 }
 
 /// The text, shared with others who asked for the same one.
