@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sim::persistent::{OrdMap, OrdSet, Vector};
+use crate::sim::persistent::{OrdMap, TextIndex, Vector};
 
 use crate::api::etcd::{EtcdEvent, KeyValue};
 use crate::api::stored::{Stored, stamp};
 use crate::api::{KINDS, Kind, Object, WatchType};
-use crate::sim::{SimTime, shared};
+use crate::sim::SimTime;
 
 /// How many events a kind keeps at least: `defaultLowerBoundCapacity`.
 const EVENTS_MIN: usize = 100;
@@ -49,7 +49,7 @@ pub struct KindCache {
     /// By etcd key.
     objects: OrdMap<Arc<str>, Stored>,
     /// Keys of pods by their node, the empty one among them: `NodeNameIndexFunc` of pkg/registry/core/pod.
-    on_node: OrdMap<Arc<str>, OrdSet<Arc<str>>>,
+    on_node: TextIndex<Arc<str>>,
     events: Vector<PastEvent>,
     /// Whether events were let go since the last list.
     trimmed: bool,
@@ -79,26 +79,6 @@ pub(super) fn node_of(object: &Object) -> Option<&str> {
     }
 }
 
-impl KindCache {
-    /// An object has changed: keeps the index.
-    fn place(&mut self, key: &Arc<str>, before: Option<&str>, now: Option<&str>) {
-        if before == now {
-            return;
-        }
-        if let Some(before) = before
-            && let Some(keys) = self.on_node.get_mut(before)
-        {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.on_node.remove(before);
-            }
-        }
-        if let Some(now) = now {
-            self.on_node.entry(shared(now)).or_default().insert(key.clone());
-        }
-    }
-}
-
 impl Default for WatchCache {
     fn default() -> Self {
         WatchCache { kinds: vec![KindCache::default(); KINDS.len()], revision: 0, list_revision: 0 }
@@ -113,7 +93,7 @@ impl WatchCache {
             let kind = &mut cache.kinds[kv.value.kind() as usize];
             kind.objects.insert(kv.key.clone(), kv.value.clone());
             if kv.value.kind() == Kind::Pod {
-                kind.place(&kv.key, None, node_of(&kv.value.object()));
+                kind.on_node.change(&kv.key, None, node_of(&kv.value.object()));
             }
         }
         cache
@@ -153,8 +133,7 @@ impl WatchCache {
     /// The pods assigned to a node, by key.
     pub fn on_node(&self, node: &str) -> impl Iterator<Item = Arc<Object>> {
         let pods = &self.kinds[Kind::Pod as usize];
-        let keys = pods.on_node.get(node).into_iter().flatten();
-        keys.filter_map(|key| pods.objects.get(key)).map(Stored::object)
+        pods.on_node.of(node).filter_map(|key| pods.objects.get(key)).map(Stored::object)
     }
 
     /// How many objects of a kind there are.
@@ -228,7 +207,7 @@ impl WatchCache {
         };
         let prev = prev.map(|prev| prev.object());
         let now_on = (!event.deleted).then(|| node_of(&object)).flatten();
-        cache.place(&kv.key, prev.as_deref().and_then(node_of), now_on);
+        cache.on_node.change(&kv.key, prev.as_deref().and_then(node_of), now_on);
         // What was not in the cache was not there before, whatever etcd has to say of it.
         let past = event.prev.clone().filter(|_| prev.is_some());
         cache.events.push_back(PastEvent { type_, kv: kv.clone(), prev: past, at: now });

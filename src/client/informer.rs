@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::stored::{Shared, Stored};
-use crate::sim::persistent::{OrdMap, OrdSet};
+use crate::sim::persistent::{OrdMap, OrdSet, TextIndex};
 
 use crate::api::{
     Body, CallId, Kind, Message, Object, ObjectKey, Reason, Request, Response, Typed, WatchEvent, WatchType,
@@ -74,37 +74,9 @@ pub struct Store(Arc<Held>);
 struct Held {
     objects: OrdMap<ObjectKey, Stored>,
     /// Keys by the uid of their controlling owner.
-    owned: Index,
+    owned: TextIndex<ObjectKey>,
     /// Keys of pods by their node: the index `spec.nodeName` of pkg/controller/nodelifecycle.
-    on_node: Index,
-}
-
-/// Keys by something of their objects.
-#[derive(Clone, Debug, Default)]
-struct Index(OrdMap<Arc<str>, OrdSet<ObjectKey>>);
-
-impl Index {
-    fn of<'a>(&'a self, what: &str) -> impl Iterator<Item = &'a ObjectKey> + use<'a> {
-        self.0.get(what).into_iter().flatten()
-    }
-
-    /// A key's object has changed.
-    fn change(&mut self, key: &ObjectKey, old: Option<&str>, new: Option<&str>) {
-        if old == new {
-            return;
-        }
-        if let Some(old) = old
-            && let Some(keys) = self.0.get_mut(old)
-        {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.0.remove(old);
-            }
-        }
-        if let Some(new) = new {
-            self.0.entry(Arc::from(new)).or_default().insert(key.clone());
-        }
-    }
+    on_node: TextIndex<ObjectKey>,
 }
 
 fn node_name(object: &Object) -> Option<&str> {
@@ -169,7 +141,7 @@ impl Store {
 
     /// The nodes that pods are assigned to.
     pub fn nodes(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.0.on_node.0.keys()
+        self.0.on_node.texts()
     }
 
     /// How many there are.

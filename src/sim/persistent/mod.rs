@@ -4,12 +4,14 @@
 //! Two levels are enough for what the cluster holds (150,000 pods are some 3,000 chunks), and the code
 //! that each pair of types costs in the page is a tenth of what a balanced tree's is.
 
+mod index;
 mod map;
 mod set;
 #[cfg(test)]
 mod tests;
 mod vector;
 
+pub use index::TextIndex;
 pub use map::{Entry, OrdMap};
 pub use set::OrdSet;
 pub use vector::Vector;
